@@ -1,0 +1,143 @@
+"""What every brain offers: genes to search, arrays to live in, and one function to act.
+
+An agent knows no optimiser, no environment and no file. The leading axis of every array is the
+individual.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float32]
+Parameters = dict[str, Float]
+
+
+@dataclass
+class Feedback:
+    """What the world tells a brain beside the observation; every array has shape (n,).
+
+    Attributes:
+        reward: float32, the reward of the step before; 0 on the first step of a life.
+        trial_end: bool, the step before ended a trial.
+        context: int64, the trial's type, where a task has one, else 0.
+        plastic: bool, False freezes everything that learns in life.
+        explore: bool, exploration noise is on.
+        alive: bool, False leaves the row's state untouched and its action zero.
+    """
+
+    reward: Float
+    trial_end: NDArray[np.bool_]
+    context: NDArray[np.int64]
+    plastic: NDArray[np.bool_]
+    explore: NDArray[np.bool_]
+    alive: NDArray[np.bool_]
+
+    @classmethod
+    def first(cls, n: int) -> "Feedback":
+        """Return the feedback of the first step of `n` lives: no reward yet, all switches on."""
+        return cls(
+            reward=np.zeros(n, np.float32),
+            trial_end=np.zeros(n, np.bool_),
+            context=np.zeros(n, np.int64),
+            plastic=np.ones(n, np.bool_),
+            explore=np.ones(n, np.bool_),
+            alive=np.ones(n, np.bool_),
+        )
+
+
+@dataclass(frozen=True)
+class Gene:
+    """One named block of the genome.
+
+    Attributes:
+        name: the parameter it becomes, such as "hidden.weight".
+        shape: its shape for one individual.
+        scale: the size of one unit of search in the parameter's own unit.
+        initial_std: standard deviation of the first genome, in units of search.
+        initial_mean: mean of the first genome, in units of search.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    scale: float = 1.0
+    initial_std: float = 0.0
+    initial_mean: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=int))
+
+
+@dataclass(frozen=True)
+class Genome:
+    """The layout of the flat vector that a learner searches: genes in a fixed order."""
+
+    genes: tuple[Gene, ...]
+
+    @property
+    def size(self) -> int:
+        """Length g of the vector."""
+        return sum(gene.size for gene in self.genes)
+
+    def initial(self, rng: np.random.Generator) -> Float:
+        """Draw the first genome, shape (g,), in units of search."""
+        parts = [
+            gene.initial_mean + gene.initial_std * rng.standard_normal(gene.size)
+            for gene in self.genes
+        ]
+        return np.concatenate(parts).astype(np.float32)
+
+    def split(self, genomes: NDArray[Any]) -> Parameters:
+        """Cut genomes (n, g) into parameters {name: (n, *shape)} in their own units."""
+        if genomes.ndim != 2 or genomes.shape[1] != self.size:
+            raise ValueError(f"expected genomes of shape (n, {self.size}), got {genomes.shape}")
+        parameters, start = {}, 0
+        for gene in self.genes:
+            block = genomes[:, start : start + gene.size].astype(np.float32)
+            parameters[gene.name] = (block * np.float32(gene.scale)).reshape(-1, *gene.shape)
+            start += gene.size
+        return parameters
+
+
+class Agent(Protocol):
+    """A brain. `state` is the agent's own dataclass of arrays, made by `new_state`."""
+
+    kind: str
+    observation_size: int
+    action_size: int
+
+    @property
+    def genome(self) -> Genome:
+        """The layout of the flat vector that learners search."""
+        ...
+
+    def express(self, genomes: NDArray[Any]) -> Parameters:
+        """Turn genomes (n, g) into named parameters with the individuals as leading axis."""
+        ...
+
+    def new_state(self, n: int) -> Any:
+        """Allocate the state of `n` individuals."""
+        ...
+
+    def reset(
+        self,
+        parameters: Parameters,
+        state: Any,
+        ids: NDArray[np.int64],
+        rngs: list[np.random.Generator],
+    ) -> None:
+        """Start new lives in the rows `ids`; `rngs` holds one stream for each of them."""
+        ...
+
+    def act(
+        self, parameters: Parameters, state: Any, observation: Float, feedback: Feedback
+    ) -> Float:
+        """Return actions (n, a) in [-1, 1] for observations (n, o); updates `state` in place."""
+        ...
+
+    def finish(self, state: Any, feedback: Feedback, ids: NDArray[np.int64]) -> None:
+        """Hand over the reward of the last step of the lives in the rows `ids`."""
+        ...

@@ -1,0 +1,19 @@
+"""The errors that a user can make, each told in one line, with the nearest valid name."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """A mistake in what the user gave: the command line prints it and exits with code 2."""
+
+
+def unknown_name(what: str, given: object, valid: Iterable[object]) -> UserError:
+    """Build the error for `given`, which is not one of the `valid` names of a `what`.
+
+    The message names the thing, the value, every valid name and the nearest one.
+    """
+    names = sorted(str(name) for name in valid)
+    nearest = difflib.get_close_matches(str(given), names, n=1, cutoff=0.4)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    return UserError(f"unknown {what} {given!r}{hint} (valid: {', '.join(names) or 'none'})")
