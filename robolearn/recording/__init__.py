@@ -1,0 +1,62 @@
+"""Recordings of lives: the trajectory file always, and a film or a browser replay of it."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robolearn.errors import UserError
+from robolearn.recording.trajectory import ShiftEvent, Trajectory
+
+if TYPE_CHECKING:
+    from robolearn.recording.camera import Camera
+    from robolearn.recording.damage import Models
+
+__all__ = ["ShiftEvent", "Trajectory", "record"]
+
+
+def record(
+    path: str | os.PathLike[str],
+    trajectory: Trajectory,
+    models: "Models",
+    camera: "Camera | None" = None,
+    *,
+    strict: bool = False,
+    caption: str = "",
+) -> list[Path]:
+    """Write a recording in the best form that this machine can make; returns the files written.
+
+    The trajectory (`.npz`) is always written first. A `path` that ends in `.html` gives a browser
+    replay; one in `.mp4` or without an ending gives a film. Where no OpenGL works, a replay takes
+    the film's place and a warning says why; with `strict` that is a UserError instead.
+    """
+    from robolearn.recording.film import write_film
+    from robolearn.recording.gl import require_gl
+    from robolearn.recording.replay import write_replay
+
+    path = Path(path)
+    if path.suffix not in ("", ".mp4", ".html"):
+        raise UserError(
+            f"recording {str(path)!r}: the file's name must end in .mp4 (film), .html (browser "
+            "replay) or nothing"
+        )
+    stem = path.with_suffix("")
+    written = [trajectory.save(stem.with_suffix(".npz"))]
+    film = path.suffix != ".html"
+    if film:
+        try:
+            require_gl()
+        except UserError as error:
+            if strict:
+                raise
+            film = False
+            warnings.warn(f"writing a browser replay instead of a film: {error}", stacklevel=2)
+    if film:
+        written.append(
+            write_film(stem.with_suffix(".mp4"), trajectory, models, camera, caption=caption)
+        )
+    else:
+        written.append(
+            write_replay(stem.with_suffix(".html"), trajectory, models, camera, caption=caption)
+        )
+    return written

@@ -1,0 +1,1 @@
+"""What a training leaves behind: the run folder, checkpoints, W&B and progress lines."""

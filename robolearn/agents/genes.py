@@ -1,0 +1,71 @@
+"""The genes that the families share, and the reasons for their scales.
+
+One unit of search is one standard deviation of a first weight, so that a step of σ = 0.1 changes
+every unit's input by a tenth of what it is, whatever the width of the layer below. A unit of a
+coefficient of a rule moves a weight, at typical activity and within about a second, by about as
+much.
+"""
+
+from typing import Literal
+
+from robolearn.agents.protocol import Gene
+
+Granularity = Literal["synapse", "neuron", "layer"]
+
+ABCD_NAMES = ("eta", "A", "B", "C", "D")
+STDP_NAMES = ("A_plus", "A_minus")
+
+
+def layer_genes(
+    name: str, post: int, pre: int, gain: float, bias_scale: float, bias_mean: float = 0.0
+) -> tuple[Gene, Gene]:
+    """Return the weight (post, pre) and bias (post,) of a layer.
+
+    Args:
+        name: prefix of the parameter names.
+        post: number of units.
+        pre: number of inputs.
+        gain: standard deviation of the summed input of a unit for inputs of unit variance.
+        bias_scale: one unit of search of the bias, in units of the summed input.
+        bias_mean: first bias, in units of the summed input.
+    """
+    return (
+        Gene(f"{name}.weight", (post, pre), scale=gain / pre**0.5, initial_std=1.0),
+        Gene(f"{name}.bias", (post,), scale=bias_scale, initial_mean=bias_mean / bias_scale),
+    )
+
+
+def coefficient_shape(granularity: Granularity, post: int, pre: int) -> tuple[int, int]:
+    """Return (p, q): how many sets of coefficients a layer of (post, pre) synapses has."""
+    return {"synapse": (post, pre), "neuron": (post, 1), "layer": (1, 1)}[granularity]
+
+
+def abcd_genes(
+    name: str, shape: tuple[int, int], typical_pre: float, typical_post: float
+) -> tuple[Gene, ...]:
+    """Return the genes η, A, B, C, D of one layer, each of `shape` (p, q); η in 1/s.
+
+    η starts at one and the others close to zero: the first brains hardly change in life, and the
+    slope in A..D is not zero, as it would be if η started at zero too.
+
+    Args:
+        name: prefix of the parameter names.
+        shape: (p, q), see `coefficient_shape`.
+        typical_pre: typical |x|.
+        typical_post: typical |y|.
+    """
+    change = 0.1  # of a weight, per second and unit of search
+    scales = {
+        "A": change / (typical_pre * typical_post),
+        "B": change / typical_pre,
+        "C": change / typical_post,
+        "D": change,
+    }
+    eta = Gene(f"{name}.eta", shape, scale=1.0, initial_mean=1.0, initial_std=0.1)
+    others = (Gene(f"{name}.{k}", shape, scale=s, initial_std=0.1) for k, s in scales.items())
+    return (eta, *others)
+
+
+def stdp_genes(name: str, shape: tuple[int, int], scale: float) -> tuple[Gene, ...]:
+    """Return the genes A₊ and A₋ of one layer, each of `shape` (p, q), close to zero at first."""
+    return tuple(Gene(f"{name}.{k}", shape, scale=scale, initial_std=0.1) for k in STDP_NAMES)

@@ -1,0 +1,116 @@
+"""What a task is: array functions over a Simulation, with declared observations and rewards."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robolearn.simulation import Ids, Simulation
+
+
+@dataclass(frozen=True)
+class ObservationSlice:
+    """A named part of the observation.
+
+    Attributes:
+        name: such as "joint_angle".
+        size: number of elements.
+        unit: SI unit, "1" for none.
+        scale: a typical magnitude in that unit; brains divide by it.
+        sources: MJCF names of the elements, one for each, or one for all.
+        is_event: whether the elements may stay constant over an episode.
+    """
+
+    name: str
+    size: int
+    unit: str
+    scale: float
+    sources: tuple[str, ...]
+    is_event: bool = False
+
+
+class Task:
+    """Reset, observe, reward and end for all individuals of one Simulation.
+
+    Args:
+        simulation: the individuals.
+        rewards: weight of every reward term, by name.
+        parameters: the task's own, from `env.yaml` and the caller.
+    """
+
+    name: ClassVar[str]
+    reward_names: ClassVar[tuple[str, ...]]
+    # terms that keep their value when an individual diverged; all others become zero
+    terminal_terms: ClassVar[tuple[str, ...]] = ()
+    observation_dtype: ClassVar[type] = np.float32
+    observation_slices: tuple[ObservationSlice, ...]
+
+    def __init__(self, simulation: Simulation, rewards: dict[str, float], parameters: Any):
+        self.simulation = simulation
+        self.rewards = rewards
+        self.parameters = parameters
+
+    @property
+    def observation_size(self) -> int:
+        """Number of elements o of an observation."""
+        return sum(part.size for part in self.observation_slices)
+
+    @property
+    def observation_scale(self) -> NDArray[np.float32]:
+        """The typical magnitude of every element, shape (o,)."""
+        return np.concatenate(
+            [np.full(part.size, part.scale, np.float32) for part in self.observation_slices]
+        )
+
+    @property
+    def action_size(self) -> int:
+        """Number of elements a of an action, each in [-1, 1]."""
+        return self.simulation.model.nu
+
+    def reset(self, ids: Ids, rngs: list[np.random.Generator]) -> None:
+        """Start new lives in the rows `ids`, each drawing from its own stream."""
+        raise NotImplementedError
+
+    def control(self, action: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return the motor commands (n, nu) for actions (n, a)."""
+        return action
+
+    def before_step(self) -> None:
+        """Note what must be known of the state before the physics advances."""
+
+    def observe(self) -> NDArray[np.floating]:
+        """Return a new array of observations (n, o)."""
+        raise NotImplementedError
+
+    def reward_terms(self, action: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:
+        """Return every term, unweighted, as a new array (n,)."""
+        raise NotImplementedError
+
+    def terminated(self) -> NDArray[np.bool_]:
+        """Return whose life has ended by the task's rule, (n,)."""
+        raise NotImplementedError
+
+    def performance(self) -> NDArray[np.floating]:
+        """Return how well the last step went, (n,), in `performance_unit`: what adaptation measures."""
+        raise NotImplementedError
+
+    def info(self) -> dict[str, NDArray]:
+        """Return further arrays (n,) for `info`."""
+        return {}
+
+    def weighted_terms(
+        self, action: NDArray[np.floating]
+    ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.floating]]]:
+        """Return the total reward (n,) and the weighted terms it is the exact sum of, in order."""
+        terms = self.reward_terms(action)
+        unstable = self.simulation.unstable
+        if unstable.any():
+            for name, term in terms.items():
+                if name not in self.terminal_terms:
+                    term[unstable] = 0
+        weighted = {name: self.rewards[name] * term for name, term in terms.items()}
+        total = np.zeros(self.simulation.n)
+        for term in weighted.values():
+            total += term
+        return total, weighted

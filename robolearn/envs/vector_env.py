@@ -1,0 +1,300 @@
+"""The Gymnasium shell over a Task, for `n` individuals; the single env is a batch of one."""
+
+from dataclasses import fields
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Box
+from gymnasium.utils.seeding import np_random
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from robolearn.definitions import data_folder, definition_names, read_yaml
+from robolearn.envs.registry import task_type
+from robolearn.envs.task import Task
+from robolearn.errors import UserError, unknown_name
+from robolearn.shifts import Schedule, parse_shifts
+from robolearn.simulation import Ids, Simulation
+from robolearn.worlds import World, load_world
+
+# Purpose key of the stream that draws shifts; resets own the plain stream of the seed.
+_SHIFT_STREAM = 1
+
+
+class RobotVectorEnv(VectorEnv):
+    """`num_envs` individuals of one world and task.
+
+    Row i of a reset with seed s draws from `np_random(s + i)`, so it equals the single env with
+    that seed. Rewards are float64 (n,); `infos` holds `reward_<term>`, `performance`, `unstable`
+    and the task's own arrays.
+
+    Args:
+        name: folder under `envs/`.
+        num_envs: number of individuals.
+        max_episode_steps: control steps after which a life is truncated; None for no limit.
+        autoreset_mode: NEXT_STEP (default), SAME_STEP, or DISABLED, where finished individuals
+            cost no physics until `reset(options={"reset_mask": mask})`.
+        render_mode: "rgb_array", "human" or None.
+        threads: physics threads; None takes every core. Results do not depend on it.
+        shifts: what may happen to the bodies: texts such as "limb_damage:front_left:dead@5s",
+            mappings, or plans.
+        variant: a variant of the world, such as a faster integrator.
+        parameters: replace values under `parameters` of `env.yaml`.
+
+    Raises:
+        UserError: an unknown name or a value out of range, told in one line.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        num_envs: int = 1,
+        max_episode_steps: int | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: str | None = None,
+        threads: int | None = None,
+        shifts: Any = (),
+        variant: str | None = None,
+        **parameters: Any,
+    ):
+        world = load_world(name, variant)
+        self.num_envs = num_envs
+        self.simulation = Simulation(world, num_envs, threads)
+        self.task = make_task(self.simulation, parameters)
+        self.max_episode_steps = max_episode_steps
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        life_s = None if max_episode_steps is None else max_episode_steps * world.control_step_s
+        self.schedule = Schedule(self.simulation, parse_shifts(shifts), life_s)
+        self.metadata = {
+            "render_modes": ["rgb_array", "human"],
+            "render_fps": round(1 / world.control_step_s),
+            "autoreset_mode": self.autoreset_mode,
+        }
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise unknown_name("render_mode", render_mode, self.metadata["render_modes"])
+        self.render_mode = render_mode
+        dtype = self.task.observation_dtype
+        self.single_observation_space = Box(-np.inf, np.inf, (self.task.observation_size,), dtype)
+        self.single_action_space = Box(-1.0, 1.0, (self.task.action_size,), np.float32)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._rngs: list[np.random.Generator] = []
+        self._shift_rngs: list[np.random.Generator] = []
+        self._steps = np.zeros(num_envs, np.int64)
+        self._done = np.zeros(num_envs, np.bool_)
+        self._renderer = None
+
+    @property
+    def world(self) -> World:
+        """The compiled scene."""
+        return self.simulation.world
+
+    @property
+    def steps(self) -> NDArray[np.int64]:
+        """Control steps lived so far, (n,)."""
+        return self._steps.copy()
+
+    def row_stream(self, row: int) -> np.random.Generator:
+        """Return the stream from which the resets of `row` draw."""
+        return self._rngs[row]
+
+    def seed_rows(self, seeds: list[int], rows: Ids | None = None) -> None:
+        """Give each of `rows` the streams of its own seed; used by resets and by lifetimes."""
+        for row, seed in zip(range(self.num_envs) if rows is None else rows, seeds, strict=True):
+            self._rngs[row] = np_random(seed)[0]
+            self._shift_rngs[row] = np.random.default_rng([seed, _SHIFT_STREAM])
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray, dict[str, Any]]:
+        """Start new lives in all rows, or in those of `options["reset_mask"]` (n,) bool."""
+        n = self.num_envs
+        mask = (options or {}).get("reset_mask")
+        if mask is None:
+            mask = np.ones(n, np.bool_)
+        mask = np.asarray(mask)
+        if mask.shape != (n,) or mask.dtype != np.bool_ or not mask.any():
+            raise UserError(f"reset_mask must be a bool array of shape ({n},) with a True in it")
+        seeds = [None if seed is None else seed + i for i in range(n)] if not isinstance(
+            seed, list | tuple | np.ndarray
+        ) else list(seed)
+        if len(seeds) != n:
+            raise UserError(f"seed: expected {n} seeds, got {len(seeds)}")
+        if not self._rngs:
+            unseeded = [int(s) for s in np.random.SeedSequence().generate_state(n)]
+            self._rngs = [np.random.default_rng() for _ in range(n)]
+            self._shift_rngs = list(self._rngs)
+            self.seed_rows(unseeded)
+        rows = np.flatnonzero(mask)
+        seeded = [i for i in rows if seeds[i] is not None]
+        self.seed_rows([int(seeds[i]) for i in seeded], np.array(seeded, dtype=np.int64))
+        self._start_lives(rows)
+        return self.task.observe(), self._infos({"performance": self.task.performance()})
+
+    def step(
+        self, actions: NDArray[np.floating]
+    ) -> tuple[NDArray, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Advance every running individual by one control step.
+
+        Raises:
+            UserError: actions of another shape, or that are not finite.
+        """
+        actions = self._checked(actions)
+        if self.autoreset_mode is AutoresetMode.NEXT_STEP and self._done.any():
+            resetting = self._done.copy()
+            self._start_lives(np.flatnonzero(resetting))
+            running = ~resetting
+        else:
+            running = ~self._done
+        ids = None if running.all() else np.flatnonzero(running)
+        self.schedule.advance(self._steps, ids)
+        self.task.before_step()
+        control = self.task.control(actions)
+        if ids is None:
+            self.simulation.ctrl[:] = control
+        else:
+            self.simulation.ctrl[ids] = control[ids]
+        self.simulation.step(ids)
+        self._steps += running
+        reward, terms = self.task.weighted_terms(actions)
+        terminated = (self.task.terminated() | self.simulation.unstable) & running
+        truncated = np.zeros_like(terminated)
+        if self.max_episode_steps is not None:
+            truncated = running & (self._steps >= self.max_episode_steps)
+        unstable = self.simulation.unstable & running
+        performance = self.task.performance()
+        if ids is not None:
+            for array in (reward, performance, *terms.values()):
+                array[~running] = 0
+        infos = self._infos(
+            {
+                **{f"reward_{name}": term for name, term in terms.items()},
+                **self.task.info(),
+                "performance": performance,
+                "unstable": unstable,
+            }
+        )
+        observation = self.task.observe()
+        done = terminated | truncated
+        if self.autoreset_mode is AutoresetMode.SAME_STEP:
+            if done.any():
+                observation, infos = self._restart_within_step(observation, infos, done)
+        else:
+            self._done = done | (self._done & ~running)
+        return observation, reward, terminated, truncated, infos
+
+    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
+        """Return one picture (h, w, 3) a row in mode "rgb_array"; show row 0 in mode "human".
+
+        Raises:
+            UserError: no GL can be had; the message names the remedies.
+        """
+        if self.render_mode is None:
+            gymnasium.logger.warn("render() was called without a render_mode")
+            return None
+        from robolearn.envs.rendering import Renderer
+
+        if self._renderer is None:
+            self._renderer = Renderer(self.render_mode, self.world)
+        if self.render_mode == "human":
+            self._renderer.show(self.simulation, 0)
+            return None
+        return tuple(self._renderer.draw(self.simulation, row) for row in range(self.num_envs))
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Free the renderer."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+    def _start_lives(self, rows: Ids) -> None:
+        self.schedule.clear(rows)
+        self.task.reset(rows, [self._rngs[i] for i in rows])
+        self._steps[rows] = 0
+        self._done[rows] = False
+        self.schedule.start(rows, [self._shift_rngs[i] for i in rows])
+
+    def _restart_within_step(
+        self, observation: NDArray, infos: dict[str, Any], done: NDArray[np.bool_]
+    ) -> tuple[NDArray, dict[str, Any]]:
+        """Reset the finished rows at once; their last observation and info go into `infos`."""
+        final_observation = np.full(self.num_envs, None, dtype=object)
+        for i in np.flatnonzero(done):
+            final_observation[i] = observation[i].copy()
+        final_info = {}
+        for key, value in infos.items():
+            if not key.startswith("_"):
+                final_info[key] = value.copy()
+                final_info[f"_{key}"] = done.copy()
+        self._start_lives(np.flatnonzero(done))
+        infos = {
+            **infos,
+            "final_obs": final_observation,
+            "_final_obs": done.copy(),
+            "final_info": final_info,
+            "_final_info": done.copy(),
+        }
+        return self.task.observe(), infos
+
+    def _checked(self, actions: NDArray[np.floating]) -> NDArray[np.floating]:
+        actions = np.asarray(actions)
+        if actions.shape != self.action_space.shape:
+            raise UserError(
+                f"actions must have shape {self.action_space.shape}, got {actions.shape}"
+            )
+        if not np.isfinite(actions).all():
+            row = int(np.flatnonzero(~np.isfinite(actions).all(axis=1))[0])
+            raise UserError(f"actions must be finite, row {row} is {actions[row]}")
+        return actions
+
+    def _infos(self, arrays: dict[str, NDArray]) -> dict[str, Any]:
+        infos: dict[str, Any] = dict(arrays)
+        for key in arrays:
+            infos[f"_{key}"] = np.ones(self.num_envs, np.bool_)
+        return infos
+
+
+def make_task(simulation: Simulation, parameters: dict[str, Any]) -> Task:
+    """Build the task that the world's `env.yaml` names, with `parameters` in place of its own.
+
+    Raises:
+        UserError: unknown task, reward term or parameter.
+    """
+    world = simulation.world
+    definition = world.definition
+    where = f"envs/{world.name}/env.yaml"
+    kind = task_type(str(definition.get("task")), where)
+    rewards = {name: float(weight) for name, weight in definition.get("rewards", {}).items()}
+    for name in rewards:
+        if name not in kind.reward_names:
+            raise UserError(f"{where}: {unknown_name('reward term', name, kind.reward_names)}")
+    missing = set(kind.reward_names) - set(rewards)
+    if missing:
+        raise UserError(f"{where}: rewards lacks {sorted(missing)}")
+    values = {**definition.get("parameters", {}), **parameters}
+    names = [f.name for f in fields(kind.parameters_type)]
+    for name in values:
+        if name not in names:
+            raise unknown_name(f"parameter of {world.name}", name, names)
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return kind(simulation, rewards, kind.parameters_type(**values))
+
+
+def env_name(env_id: str) -> str:
+    """Return the folder under `envs/` whose `env.yaml` has this id.
+
+    Raises:
+        UserError: there is none; the message lists the valid ids.
+    """
+    ids = env_ids()
+    if env_id not in ids:
+        raise unknown_name("env", env_id, ids)
+    return ids[env_id]
+
+
+def env_ids() -> dict[str, str]:
+    """Return {id: folder name} of every definition under `envs/`."""
+    folder = data_folder("envs")
+    return {str(read_yaml(folder / n / "env.yaml")["id"]): n for n in definition_names("envs")}

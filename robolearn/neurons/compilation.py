@@ -1,0 +1,87 @@
+"""How every brain is compiled: the one place that talks to numba about threads, caches and flags.
+
+`kernel` is for the function an agent calls once a control step, parallel over individuals;
+`compiled` is for the small functions that kernels are made of.
+"""
+
+import functools
+import os
+import threading
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from numba.core.dispatcher import Dispatcher
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Enough freedom to vectorise a dot product. "nnan" and "ninf" stay out: with them the compiler may
+# delete the tests that keep a NaN observation from poisoning a brain.
+FAST_MATH = {"contract", "reassoc", "arcp", "nsz"}
+
+# numba's OpenMP layer spins after every parallel region and starves the threads of the physics.
+if "NUMBA_THREADING_LAYER" not in os.environ:
+    numba.config.THREADING_LAYER = "workqueue"  # pyright: ignore[reportAttributeAccessIssue]
+
+# The workqueue layer aborts the whole process when two Python threads launch kernels at once.
+_one_launch_at_a_time = threading.RLock()
+_warned = False
+
+
+def compiled(function: F) -> F:
+    """Compile a piece of a kernel; it can also be called from Python, as the tests do."""
+    return numba.njit(fastmath=FAST_MATH)(function)  # pyright: ignore[reportReturnType]
+
+
+def kernel(function: F) -> F:
+    """Compile a function whose `prange` runs over individuals, and keep the result on disk.
+
+    Without a writable cache directory it is compiled anew in every process, after one warning.
+    """
+    options: dict[str, Any] = {"parallel": True, "fastmath": FAST_MATH}
+    try:
+        dispatcher = numba.njit(cache=True, **options)(function)
+        _forget_outdated(dispatcher)
+    except RuntimeError as error:
+        if "cannot cache" not in str(error):
+            raise
+        _warn_once()
+        dispatcher = numba.njit(**options)(function)
+
+    @functools.wraps(function)
+    def launch(*arguments: Any) -> Any:
+        with _one_launch_at_a_time:
+            return dispatcher(*arguments)
+
+    return launch  # pyright: ignore[reportReturnType]
+
+
+def _forget_outdated(dispatcher: Dispatcher) -> None:
+    """Delete cached machine code that is older than the neurons and rules it was made of.
+
+    numba looks only at the file of the kernel itself, not at the functions that it calls.
+    """
+    package = Path(__file__).resolve().parent.parent
+    sources = [*package.glob("neurons/*.py"), *package.glob("plasticity/*.py")]
+    newest = max(source.stat().st_mtime for source in sources)
+    name = f"{Path(dispatcher.py_func.__code__.co_filename).stem}.{dispatcher.py_func.__name__}"
+    for index in Path(dispatcher.stats.cache_path).glob(f"{name}-*.nbi"):
+        try:
+            if index.stat().st_mtime < newest:
+                index.unlink()
+        except FileNotFoundError:  # another process was faster
+            continue
+
+
+def _warn_once() -> None:
+    global _warned  # noqa: PLW0603
+    if not _warned:
+        _warned = True
+        warnings.warn(
+            "no writable directory to keep compiled brains in: every process compiles them again, "
+            "for some seconds; set NUMBA_CACHE_DIR to a directory that can be written",
+            RuntimeWarning,
+            stacklevel=3,
+        )

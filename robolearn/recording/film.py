@@ -1,0 +1,125 @@
+"""Makes films (H.264 in .mp4) and still pictures of trajectories, one frame in memory at a time."""
+
+import math
+import os
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+
+import imageio_ffmpeg
+import mujoco
+import numpy as np
+from numpy.typing import ArrayLike
+from PIL import Image
+
+from robolearn.errors import UserError
+from robolearn.recording.camera import Camera
+from robolearn.recording.captions import Captions
+from robolearn.recording.damage import Models, check_models, damaged_bodies, model_at, painted
+from robolearn.recording.frame_renderer import FrameRenderer
+from robolearn.recording.trajectory import Trajectory
+
+# Constant quality: about 0.5 MB for ten seconds of 640x480, and no visible blocks.
+QUALITY_CRF = 27
+
+
+def write_film(
+    path: str | os.PathLike[str],
+    trajectory: Trajectory,
+    models: Models,
+    camera: Camera | None = None,
+    size: tuple[int, int] = (640, 480),
+    fps: float = 30.0,
+    slow: float = 1.0,
+    caption: str = "",
+) -> Path:
+    """Film a trajectory into `path` (.mp4); returns the path.
+
+    `models` gives the body as (first_step, model) segments, as it changes when it is damaged; the
+    bodies that a shift names are painted red while it holds. `camera` is a camera's name, a
+    `TrackingCamera`, or None to follow the robot. `size` is (width, height) in pixels, both even.
+    Every frame is a recorded state; their rate is the highest that the control step allows
+    without passing `fps`. `slow` 2 plays at half speed. `caption` replaces the agent's name.
+
+    Raises UserError when no OpenGL works, the file cannot be written or a name is unknown, and
+    ValueError when the models do not fit the trajectory.
+    """
+    path = Path(path)
+    check_models(trajectory, models)
+    if size[0] % 2 or size[1] % 2:
+        raise UserError(f"film size must be even in both directions, got {size[0]}x{size[1]}")
+    if path.suffix.lower() != ".mp4":
+        raise UserError(f"film {str(path)!r}: the file's name must end in .mp4")
+    if not slow > 0 or not fps > 0:
+        raise UserError(f"film: fps and slow must be above 0, got {fps} and {slow}")
+    stride, rate = frame_rate(trajectory.control_step_s, fps, slow)
+    step_s = stride * trajectory.control_step_s * slow
+    captions = Captions(trajectory, size, caption)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.stem + ".part.mp4")
+    renderer: FrameRenderer | None = None
+    shown: tuple[int, frozenset[str]] | None = None
+    base: mujoco.MjModel | None = None
+    body = models[0][1]
+    try:
+        with closing(_open_film(partial, size, rate)) as film:
+            film.send(None)
+            for step in range(0, len(trajectory), stride):
+                model = model_at(models, step)
+                damaged = damaged_bodies(trajectory, step * trajectory.control_step_s)
+                if shown != (id(model), damaged):
+                    body, shown = painted(model, damaged), (id(model), damaged)
+                if renderer is None:
+                    renderer, base = FrameRenderer(model, size, camera), model
+                frame = renderer.render(
+                    trajectory.qpos[step],
+                    model=body,
+                    mocap_pos=None if trajectory.mocap_pos is None else trajectory.mocap_pos[step],
+                    step_s=step_s,
+                )
+                film.send(np.ascontiguousarray(captions.write(frame, step)))
+        os.replace(partial, path)
+    except OSError as error:
+        raise UserError(f"film {str(path)!r} could not be written: {error}") from error
+    finally:
+        if renderer is not None:
+            renderer.close()
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def preview(
+    path: str | os.PathLike[str],
+    model: mujoco.MjModel,
+    qpos: ArrayLike,
+    camera: Camera | None = None,
+    size: tuple[int, int] = (640, 480),
+) -> Path:
+    """Draw the pose `qpos` (nq,) into the picture `path` (.png); raises UserError without OpenGL."""
+    path = Path(path)
+    with FrameRenderer(model, size, camera) as renderer:
+        picture = renderer.render(qpos)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path, optimize=True)
+    return path
+
+
+def frame_rate(control_step_s: float, fps: float, slow: float = 1.0) -> tuple[int, float]:
+    """Every how many steps a frame is taken, and the frames per second that follow from it."""
+    stride = max(1, math.ceil(1 / (control_step_s * slow * fps) - 1e-6))
+    return stride, 1 / (control_step_s * slow * stride)
+
+
+def _open_film(path: Path, size: tuple[int, int], rate: float):
+    return imageio_ffmpeg.write_frames(
+        str(path),
+        size,
+        fps=Fraction(rate).limit_denominator(1000),
+        codec="libx264",
+        pix_fmt_out="yuv420p",
+        quality=None,
+        macro_block_size=2,
+        ffmpeg_log_level="error",
+        # faststart puts the index first, so that browsers play while they load.
+        output_params=["-crf", str(QUALITY_CRF), "-preset", "medium", "-movflags", "+faststart"],
+    )

@@ -1,0 +1,115 @@
+"""What a shift is: a frozen value that changes the body, the world or the senses of individuals."""
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from robolearn.errors import UserError, unknown_name
+from robolearn.simulation import Simulation
+from robolearn.worlds import World
+
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Shift:
+    """One change. Subclasses add frozen fields and override what they need.
+
+    The body of an individual is a pure function of the compiled scene and its active shifts: all
+    `edit`s are compiled into one variant of the scene, then `apply` runs for each shift in the order
+    of their onsets. So a shift applied twice equals once, and a removed one equals never.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    def edits_scene(self) -> bool:
+        """Whether `edit` changes anything."""
+        return False
+
+    def check(self, world: World) -> None:
+        """Raise UserError if the world lacks what the shift names."""
+
+    def edit(self, spec: mujoco.MjSpec, world: World) -> None:
+        """Change a copy of the scene before it is compiled."""
+
+    def remember(self, simulation: Simulation, ids: Ids) -> NDArray[np.float64]:
+        """Return what must be known of the moment of onset, shape (k, m); kept until the end."""
+        return np.zeros((len(ids), 0))
+
+    def apply(self, simulation: Simulation, ids: Ids, memory: NDArray[np.float64]) -> None:
+        """Write the model fields of the individuals `ids` (k,); memory (k, m) from `remember`."""
+
+    def legs(self, world: World) -> tuple[str, ...]:
+        """Return the names of the legs that the shift hurts."""
+        return ()
+
+    def contradicts(self, other: "Shift") -> bool:
+        """Return whether the two cannot act on one individual at once."""
+        return False
+
+    def __call__(self, spec: mujoco.MjSpec, world: World) -> None:
+        """Be an edit of `World.variant`."""
+        self.edit(spec, world)
+
+    @property
+    def label(self) -> str:
+        """The shift as written on the command line, without its time."""
+        values = [getattr(self, f.name) for f in fields(self)]
+        return ":".join([self.kind, *(f"{v:g}" if isinstance(v, float) else str(v) for v in values)])
+
+
+_REGISTRY: dict[str, type[Shift]] = {}
+
+
+def register(shift: type[Shift]) -> type[Shift]:
+    """Make a kind of shift known by its name; usable as a class decorator."""
+    _REGISTRY[shift.kind] = shift
+    return shift
+
+
+def shift_kinds() -> dict[str, type[Shift]]:
+    """Return the known kinds by name."""
+    return dict(sorted(_REGISTRY.items()))
+
+
+def make_shift(kind: str, world: World, **values: Any) -> Shift:
+    """Build one shift and check it against a world.
+
+    Raises:
+        UserError: unknown kind, parameter or leg, or a value out of range; names the nearest.
+    """
+    if kind not in _REGISTRY:
+        raise unknown_name("shift", kind, _REGISTRY)
+    admissible = world.definition.get("shifts", [])
+    if kind not in admissible:
+        raise UserError(f"shift {kind!r} does not apply to {world.name} (valid: {admissible})")
+    names = [f.name for f in fields(_REGISTRY[kind])]
+    for name in values:
+        if name not in names:
+            raise unknown_name(f"parameter of shift {kind}", name, names)
+    try:
+        shift = _REGISTRY[kind](**values)
+    except TypeError as error:
+        raise UserError(f"shift {kind}: {error}") from None
+    shift.check(world)
+    return shift
+
+
+def number(value: Any, key: str, low: float, high: float = np.inf) -> float:
+    """Return `value` as a float in [low, high].
+
+    Raises:
+        UserError: it is not; names the key, the value and the range.
+    """
+    try:
+        result = float(value)
+    except (TypeError, ValueError):
+        result = np.nan
+    if isinstance(value, bool) or not low <= result <= high or not np.isfinite(result):
+        limit = f"at least {low:g}" if np.isinf(high) else f"from {low:g} to {high:g}"
+        raise UserError(f"{key} must be a number {limit}, got {value!r}")
+    return result

@@ -1,0 +1,144 @@
+"""`n` individuals of one World advancing together on `mujoco.batch`: physics and nothing else."""
+
+import logging
+import os
+
+import mujoco
+import numpy as np
+from mujoco.batch import Batch
+from numpy.typing import NDArray
+
+from robolearn.errors import UserError
+from robolearn.worlds import World
+
+Ids = NDArray[np.int64]
+
+# MuJoCo resets an individual whose state turns non-finite and only counts it here.
+_DIVERGENCE = [
+    int(mujoco.mjtWarning.mjWARN_BADQPOS),
+    int(mujoco.mjtWarning.mjWARN_BADQVEL),
+    int(mujoco.mjtWarning.mjWARN_BADQACC),
+    int(mujoco.mjtWarning.mjWARN_BADCTRL),
+]
+
+
+# MuJoCo would write its warnings to MUJOCO_LOG.TXT in the user's folder; we count them instead.
+mujoco.set_mju_user_warning(logging.getLogger("robolearn.physics").debug)
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Simulation:
+    """The states and bodies of `n` individuals.
+
+    `qpos` (n, nq), `qvel` (n, nv), `ctrl` (n, nu) and `eq_active` (n, neq) are live: writing them
+    sets the state. `read` gives live read-only arrays of what MuJoCo derives. Bodies are changed
+    with `write_body` and put back with `restore_bodies`.
+
+    Args:
+        world: the scene.
+        n: number of individuals.
+        threads: physics threads; None takes every available core. Results do not depend on it.
+
+    Raises:
+        UserError: `n` is not a positive number.
+    """
+
+    def __init__(self, world: World, n: int, threads: int | None = None):
+        if n < 1:
+            raise UserError(f"number of individuals must be at least 1, got {n}")
+        self.world = world
+        self.n = n
+        self.model = world.model
+        self._batch = Batch(world.model, n, min(threads or available_cores(), n))
+        self.qpos = self._batch.bind("qpos")
+        self.qvel = self._batch.bind("qvel")
+        self.ctrl = self._batch.bind("ctrl")
+        self.eq_active = self._batch.bind("eq_active")
+        self.unstable = np.zeros(n, np.bool_)  # (n,) diverged in the last step
+        self._counters = self._batch.warning[:, :, 1]  # live (n, warnings)
+        self._warnings = self._counters[:, _DIVERGENCE]
+        self._bodies: dict[str, NDArray] = {}  # field -> live (n, ...)
+
+    def read(self, field: str) -> NDArray:
+        """Return the live array (n, ...) of a field of MjData, such as "xpos" or "sensordata".
+
+        After `step` it describes the state before the last substep, as with `mj_step`.
+        """
+        return self._batch.bind(field)
+
+    def reset(self, ids: Ids, qpos: NDArray[np.float64], qvel: NDArray[np.float64]) -> None:
+        """Put the individuals `ids` (sorted) at qpos (k, nq) and qvel (k, nv); bodies are kept."""
+        self._batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+        self.qpos[ids] = qpos
+        self.qvel[ids] = qvel
+        self._batch.forward(ids)
+        self.unstable[ids] = False
+        self._warnings[ids] = self._counters[np.ix_(ids, _DIVERGENCE)]
+
+    def step(self, ids: Ids | None = None) -> None:
+        """Advance the individuals `ids` (sorted; None for all) by one control step.
+
+        An individual whose physics diverged is marked in `unstable`; MuJoCo has put it back to the
+        default pose, so that every array stays finite.
+        """
+        self._batch.step(ids, nstep=self.world.substeps)
+        warnings = self._counters[:, _DIVERGENCE]
+        np.any(warnings != self._warnings, axis=1, out=self.unstable)
+        if self.unstable.any():
+            self._warnings = warnings
+
+    def write_body(self, field: str, ids: Ids, index: object, value: object) -> None:
+        """Give the individuals `ids` (k,) their own values of a field of MjModel.
+
+        `field[ids][:, index] = value`; `value` broadcasts over the individuals.
+        """
+        values = self._body_field(field)
+        block = values[ids]
+        block[:, index] = value
+        values[ids] = block
+
+    def body(self, field: str, ids: Ids) -> NDArray:
+        """Return a copy of the values (k, ...) of a field of MjModel for the individuals `ids`."""
+        if field in self._bodies:
+            return self._bodies[field][ids]
+        default = np.asarray(getattr(self.model, field))
+        return np.repeat(default[None], len(ids), axis=0)
+
+    def write_variant(self, ids: Ids, variant: mujoco.MjModel) -> None:
+        """Give `ids` every field in which the compiled `variant` differs from the world's model."""
+        for field in _differing_fields(self.model, variant):
+            self._body_field(field)[ids] = getattr(variant, field)
+
+    def restore_bodies(self, ids: Ids) -> None:
+        """Put the bodies of `ids` back to the compiled defaults, bit for bit."""
+        for field, values in self._bodies.items():
+            values[ids] = getattr(self.model, field)
+        if self.model.neq:
+            self.eq_active[ids] = 0.0
+
+    def model_of(self, row: int) -> mujoco.MjModel:
+        """Return a copy of the model with the body of one individual, for rendering."""
+        return self._batch.get_model(row)
+
+    def _body_field(self, field: str) -> NDArray:
+        if field not in self._bodies:
+            self._bodies[field] = self._batch.expand(field)
+        return self._bodies[field]
+
+
+def _differing_fields(model: mujoco.MjModel, variant: mujoco.MjModel) -> list[str]:
+    """Return the per-individual fields of MjModel that differ between two compiled scenes."""
+    from mujoco.batch import MODEL_FIELDS
+
+    names = []
+    for name in sorted(MODEL_FIELDS):
+        if name.startswith("opt."):
+            continue
+        ours, theirs = getattr(model, name), getattr(variant, name)
+        if ours.shape == theirs.shape and not np.array_equal(ours, theirs):
+            names.append(name)
+    return names

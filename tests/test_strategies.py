@@ -1,0 +1,331 @@
+"""Claims about the evolution strategies: they climb, they resume in the same bits, ranks rule."""
+
+from dataclasses import FrozenInstanceError, replace
+
+import numpy as np
+import pytest
+
+from robolearn.errors import UserError
+from robolearn.learning.strategies import (
+    STRATEGIES,
+    OpenAIESConfig,
+    PGPEConfig,
+    centred_ranks,
+    make_strategy,
+    register,
+)
+from robolearn.learning.strategies.openai_es import smoothed_gradient
+from robolearn.learning.strategies.optimizers import adam, clip_up
+from robolearn.learning.strategies.pgpe import symmetric_gradients
+from robolearn.learning.strategies.symmetric_noise import search_rng
+
+KINDS = ["openai_es", "pgpe"]
+SIZE = 20
+
+# Settings with which a search settles: a fixed sigma or step would keep it jittering.
+SETTLING = {
+    "openai_es": {
+        "population": 40,
+        "learning_rate": 0.1,
+        "sigma_decay": 0.99,
+        "learning_rate_decay": 0.98,
+        "weight_decay": 0.0,
+    },
+    "pgpe": {"population": 40, "sigma": 0.3, "sigma_learning_rate": 0.2},
+}
+
+
+def sphere(x):
+    return -np.sum(x**2, axis=1)
+
+
+def rotated_ellipsoid(x):
+    """Half-axes from 1 to 10 in length, turned away from the coordinate axes."""
+    rotation, _ = np.linalg.qr(np.random.default_rng(7).standard_normal((SIZE, SIZE)))
+    return -np.sum((x @ rotation) ** 2 * np.logspace(0, 2, SIZE), axis=1)
+
+
+def search(strategy, fitness, generations):
+    for _ in range(generations):
+        strategy.tell(fitness(strategy.ask()))
+    return strategy.mean
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("fitness", "generations", "factor"),
+    [(sphere, 200, 300), (rotated_ellipsoid, 400, 500)],
+)
+def test_search_shrinks_the_loss_by_a_stated_factor(kind, seed, fitness, generations, factor):
+    start = np.ones(SIZE)
+    end = search(make_strategy(kind, start, seed, **SETTLING[kind]), fitness, generations)
+    assert fitness(end[None])[0] > fitness(start[None])[0] / factor
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", KINDS)
+def test_search_climbs_through_noise_as_large_as_the_differences_in_a_generation(kind, seed):
+    rng = np.random.default_rng(seed)
+
+    def noisy(x):
+        return sphere(x) + rng.standard_normal(len(x))
+
+    end = search(make_strategy(kind, np.ones(SIZE), seed, **SETTLING[kind]), noisy, 300)
+    assert sphere(end[None])[0] > -SIZE / 10
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_mirrored_pairs_have_the_mean_in_their_middle(kind):
+    strategy = make_strategy(kind, np.linspace(-1, 1, SIZE), 0, population=10)
+    genomes = strategy.ask()
+    assert genomes.shape == (10, SIZE)
+    assert genomes.dtype == np.float32
+    np.testing.assert_allclose(
+        genomes[:5] + genomes[5:], np.tile(2 * strategy.mean, (5, 1)), atol=1e-6
+    )
+    assert np.ptp(genomes, axis=0).min() > 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_noise_has_the_stated_standard_deviation(kind):
+    genomes = make_strategy(kind, np.zeros(500), 0, population=200, sigma=0.3).ask()
+    assert genomes.std() == pytest.approx(0.3, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_asking_twice_gives_the_same_genomes_and_telling_gives_new_ones(kind):
+    strategy = make_strategy(kind, np.zeros(SIZE), 0, population=10)
+    first = strategy.ask()
+    kept = first.copy()
+    second = strategy.ask()
+    np.testing.assert_array_equal(first, second)
+    assert not np.shares_memory(first, second)
+    strategy.tell(sphere(first))
+    assert strategy.generation == 1
+    assert not np.isclose(strategy.ask(), kept).any()
+    np.testing.assert_array_equal(first, kept)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_resumed_search_ends_in_the_bits_of_one_that_never_stopped(kind, asked):
+    straight = make_strategy(kind, np.ones(SIZE), 3, **SETTLING[kind])
+    search(straight, sphere, 12)
+
+    stopped = make_strategy(kind, np.ones(SIZE), 3, **SETTLING[kind])
+    search(stopped, sphere, 5)
+    if asked:  # killed between ask and tell, with the fitness at hand
+        genomes = stopped.ask()
+    saved = stopped.state()
+    search(stopped, sphere, 1)  # must not reach into the saved arrays
+    resumed = make_strategy(kind, np.zeros(SIZE), 99, **SETTLING[kind])
+    resumed.load_state(saved)
+    if asked:
+        resumed.tell(sphere(genomes))
+    search(resumed, sphere, 6 if asked else 7)
+
+    assert resumed.generation == 12
+    for name, array in straight.state().items():
+        np.testing.assert_array_equal(resumed.state()[name], array, err_msg=name)
+    np.testing.assert_array_equal(resumed.ask(), straight.ask())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_loading_refuses_a_state_that_does_not_fit(kind):
+    strategy = make_strategy(kind, np.zeros(SIZE), 0)
+    with pytest.raises(ValueError, match="'mean' has shape"):
+        strategy.load_state(make_strategy(kind, np.zeros(SIZE + 1), 0).state())
+    with pytest.raises(ValueError, match="expected"):
+        strategy.load_state({"mean": np.zeros(SIZE)})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_seeds_and_generations_draw_different_noise(kind):
+    a, b = (make_strategy(kind, np.zeros(SIZE), seed).ask() for seed in (0, 1))
+    assert not np.isclose(a, b).any()
+    assert not np.isclose(
+        search_rng(0, 1).standard_normal(9), search_rng(1, 0).standard_normal(9)
+    ).any()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_the_order_of_fitness_counts(kind):
+    plain, squashed = (make_strategy(kind, np.ones(SIZE), 0) for _ in range(2))
+    search(plain, sphere, 5)
+    search(squashed, lambda x: np.exp(0.1 * sphere(x).astype(np.float64)) + 100, 5)
+    np.testing.assert_array_equal(plain.mean, squashed.mean)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_plateau_gives_no_direction(kind):
+    hyper = {"weight_decay": 0.0} if kind == "openai_es" else {}
+    strategy = make_strategy(kind, np.ones(SIZE), 0, **hyper)
+    np.testing.assert_array_equal(
+        search(strategy, lambda x: np.full(len(x), 7.0), 3), np.ones(SIZE)
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nan_fitness_moves_the_search_as_the_worst_fitness_does(kind):
+    broken, worst = (make_strategy(kind, np.ones(SIZE), 0) for _ in range(2))
+    fitness = sphere(broken.ask())
+    bad = fitness > np.median(fitness)  # the good half diverges
+    broken.tell(np.where(bad, np.nan, fitness))
+    worst.tell(np.where(bad, -1e9, fitness))
+    np.testing.assert_array_equal(broken.mean, worst.mean)
+    assert np.isfinite(broken.ask()).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_refused_fitness_leaves_the_search_where_it_was(kind):
+    strategy = make_strategy(kind, np.ones(SIZE), 0, population=10)
+    with pytest.raises(ValueError, match="every fitness of the generation is NaN"):
+        strategy.tell(np.full(10, np.nan))
+    with pytest.raises(ValueError, match="expected 10 fitness values"):
+        strategy.tell(np.zeros(9))
+    assert strategy.generation == 0
+    np.testing.assert_array_equal(strategy.mean, np.ones(SIZE))
+
+
+def test_centred_ranks_are_spaced_evenly_with_ties_averaged():
+    np.testing.assert_allclose(centred_ranks(np.array([10.0, -3, 5])), [0.5, -0.5, 0])
+    np.testing.assert_allclose(centred_ranks(np.array([1.0, 2, 2, 2, 9])), [-0.5, 0, 0, 0, 0.5])
+    np.testing.assert_allclose(
+        centred_ranks(np.array([np.nan, 1, np.nan, 2, 3])), [-0.375, 0, -0.375, 0.25, 0.5]
+    )
+    ranks = centred_ranks(np.random.default_rng(0).integers(0, 5, 30))
+    assert ranks.sum() == pytest.approx(0, abs=1e-12)
+
+
+def test_smoothed_gradient_points_up_a_linear_function():
+    rng = np.random.default_rng(0)
+    slope = rng.standard_normal(SIZE)
+    noise = rng.standard_normal((100_000, SIZE), dtype=np.float32)
+    height = np.concatenate([noise, -noise]) @ slope * 0.1
+    # Of the raw height, f = slope . x, the estimate is the slope itself.
+    np.testing.assert_allclose(smoothed_gradient(height, noise, 0.1), slope, atol=0.06)
+    # Of the ranks, it is parallel to the slope.
+    estimate = smoothed_gradient(centred_ranks(height), noise, 0.1)
+    assert estimate @ slope / np.linalg.norm(estimate) / np.linalg.norm(slope) > 0.99
+
+
+def test_plain_step_of_openai_es_follows_the_slope_and_the_penalty():
+    slope = np.linspace(-1, 1, SIZE)
+    hyper = {"population": 20_000, "optimizer": "sgd", "learning_rate": 0.1}
+    still = make_strategy("openai_es", np.ones(SIZE), 0, weight_decay=0.0, **hyper)
+    decaying = make_strategy("openai_es", np.ones(SIZE), 0, weight_decay=0.5, **hyper)
+    step = search(still, lambda x: x @ slope, 1) - 1
+    assert step @ slope / np.linalg.norm(step) / np.linalg.norm(slope) > 0.99
+    penalised = search(decaying, lambda x: x @ slope, 1) - 1
+    np.testing.assert_allclose(penalised - step, np.full(SIZE, -0.1 * 0.5), rtol=1e-9)
+
+
+def test_pgpe_gradients_match_those_of_a_quadratic_worked_by_hand():
+    # E[f] for f = b.x - a.x^2 at mean 0 is -a.sigma^2: its gradients are b and -2 a sigma, and
+    # PGPE's estimates carry the factor sigma^2.
+    rng = np.random.default_rng(1)
+    a, b = np.linspace(0.5, 2, 5), np.linspace(-1, 1, 5)
+    sigma = np.linspace(0.5, 1.5, 5)
+    noise = rng.standard_normal((400_000, 5), dtype=np.float32)
+    x = np.concatenate([noise, -noise]) * sigma
+    of_mean, of_sigma = symmetric_gradients(x @ b - x**2 @ a, noise, sigma)
+    np.testing.assert_allclose(of_mean, b * sigma**2, atol=0.02)
+    np.testing.assert_allclose(of_sigma, -2 * a * sigma * sigma**2, rtol=0.05)
+
+
+def test_pgpe_narrows_where_the_fitness_is_sharp_and_not_where_it_is_flat():
+    strategy = make_strategy("pgpe", np.zeros(2), 0, population=200, sigma=1.0)
+    search(strategy, lambda x: -(x[:, 0] ** 2), 60)
+    sharp, flat = strategy.state()["sigma"]
+    assert sharp < 0.3
+    assert flat > 0.6
+
+
+def test_pgpe_bounds_the_change_and_the_floor_of_sigma():
+    strategy = make_strategy(
+        "pgpe", np.zeros(3), 0, sigma_learning_rate=100.0, sigma_max_change=0.2, sigma_floor=0.07
+    )
+    strategy.tell(sphere(strategy.ask()))
+    np.testing.assert_allclose(strategy.state()["sigma"], 0.08)
+    strategy.tell(sphere(strategy.ask()))
+    np.testing.assert_allclose(strategy.state()["sigma"], 0.07)
+
+
+def test_pgpe_derives_its_speeds_from_the_initial_radius():
+    strategy = make_strategy("pgpe", np.zeros(100), 0, sigma=0.3)
+    mean = search(strategy, lambda x: x[:, 0], 1)
+    assert np.linalg.norm(mean) == pytest.approx(0.3 * 10 / 15 / 2)
+    for _ in range(20):
+        before = strategy.mean
+        search(strategy, lambda x: x[:, 0], 1)
+        assert np.linalg.norm(strategy.mean - before) <= 0.3 * 10 / 15 * (1 + 1e-12)
+
+
+def test_openai_es_decays_sigma_and_learning_rate_to_their_floors():
+    hyper = {"sigma": 0.1, "sigma_decay": 0.5, "sigma_floor": 0.03, "learning_rate_decay": 0.5}
+    strategy = make_strategy("openai_es", np.zeros(4000), 0, learning_rate=0.2, **hyper)
+    spread, steps = [], []
+    for _ in range(4):
+        before = strategy.mean
+        genomes = strategy.ask()
+        spread.append((genomes - before).std())
+        strategy.tell(genomes[:, 0])
+        steps.append(np.abs(strategy.mean - before).max())
+    np.testing.assert_allclose(spread, [0.1, 0.05, 0.03, 0.03], rtol=0.02)
+    assert steps[0] == pytest.approx(0.2, rel=1e-3)  # Adam's first step is the learning rate
+
+
+def test_adam_takes_the_steps_worked_by_hand():
+    step, first, second = adam(
+        np.array([2.0, -1]), np.zeros(2), np.zeros(2), step=1, learning_rate=0.1
+    )
+    np.testing.assert_allclose(step, [0.1, -0.1])
+    step, first, second = adam(np.array([0.0, -1]), first, second, step=2, learning_rate=0.1)
+    np.testing.assert_allclose(first, [0.18, -0.19])
+    np.testing.assert_allclose(second, [0.003996, 0.001999])
+    # (0.18 / 0.19) / sqrt(0.003996 / 0.001999) = 0.67006
+    np.testing.assert_allclose(step, [0.067006, -0.1], rtol=1e-4)
+
+
+def test_clip_up_normalises_the_gradient_and_limits_the_speed():
+    settings = {"learning_rate": 0.5, "max_speed": 0.8, "momentum": 0.9}
+    velocity = clip_up(np.array([300.0, 400]), np.zeros(2), **settings)
+    np.testing.assert_allclose(velocity, [0.3, 0.4])
+    velocity = clip_up(np.array([3e-9, 4e-9]), velocity, **settings)
+    np.testing.assert_allclose(velocity, [0.48, 0.64])  # 0.95 long, shortened to 0.8
+    np.testing.assert_allclose(clip_up(np.zeros(2), velocity, **settings), [0.432, 0.576])
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "value"),
+    [
+        (OpenAIESConfig(), "population", 7),
+        (OpenAIESConfig(), "population", 0),
+        (OpenAIESConfig(), "sigma", 0.0),
+        (OpenAIESConfig(), "learning_rate_decay", 1.5),
+        (OpenAIESConfig(), "optimizer", "adan"),
+        (PGPEConfig(), "population", 7),
+        (PGPEConfig(), "max_speed", -1.0),
+        (PGPEConfig(), "momentum", 1.0),
+        (PGPEConfig(), "sigma_floor", 1.0),
+    ],
+)
+def test_an_impossible_hyperparameter_is_told_by_its_name(config, key, value):
+    with pytest.raises(UserError, match=key):
+        replace(config, **{key: value})
+    with pytest.raises(FrozenInstanceError):
+        setattr(config, key, value)
+
+
+def test_names_are_checked_where_they_enter():
+    with pytest.raises(UserError, match="did you mean 'openai_es'"):
+        make_strategy("openai-es", np.zeros(3), 0)
+    with pytest.raises(UserError, match="did you mean 'sigma'"):
+        make_strategy("pgpe", np.zeros(3), 0, sigm=0.1)
+    with pytest.raises(UserError, match="seed: got -1"):
+        make_strategy("pgpe", np.zeros(3), -1)
+    with pytest.raises(ValueError, match="finite vector"):
+        make_strategy("pgpe", np.array([0.0, np.nan]), 0)
+    with pytest.raises(UserError, match="already registered"):
+        register("pgpe", STRATEGIES["pgpe"])
