@@ -2,8 +2,8 @@
 
 One unit of search is one standard deviation of a first weight, so that a step of σ = 0.1 changes
 every unit's input by a tenth of what it is, whatever the width of the layer below. A unit of a
-coefficient of a rule moves a weight, at typical activity and within about a second, by about as
-much.
+coefficient of a rule changes a unit's input by about a tenth of what it is within a second of
+typical activity: in a life of ten seconds, a step in a coefficient and one in a weight count alike.
 """
 
 from typing import Literal
@@ -17,7 +17,7 @@ STDP_NAMES = ("A_plus", "A_minus")
 
 
 def layer_genes(
-    name: str, post: int, pre: int, gain: float, bias_scale: float, bias_mean: float = 0.0
+    name: str, post: int, pre: int, *, gain: float, bias_scale: float, bias_mean: float = 0.0
 ) -> tuple[Gene, Gene]:
     """Return the weight (post, pre) and bias (post,) of a layer.
 
@@ -41,31 +41,49 @@ def coefficient_shape(granularity: Granularity, post: int, pre: int) -> tuple[in
 
 
 def abcd_genes(
-    name: str, shape: tuple[int, int], typical_pre: float, typical_post: float
+    name: str, granularity: Granularity, layer: tuple[Gene, Gene], activity: tuple[float, float]
 ) -> tuple[Gene, ...]:
-    """Return the genes η, A, B, C, D of one layer, each of `shape` (p, q); η in 1/s.
+    """Return the genes η, A, B, C, D of one layer; η in 1/s, the others in units of weight.
 
     η starts at one and the others close to zero: the first brains hardly change in life, and the
     slope in A..D is not zero, as it would be if η started at zero too.
 
     Args:
         name: prefix of the parameter names.
-        shape: (p, q), see `coefficient_shape`.
-        typical_pre: typical |x|.
-        typical_post: typical |y|.
+        granularity: whom a set of coefficients belongs to.
+        layer: the genes of the weights and biases that the rule changes.
+        activity: typical |x| and |y|.
     """
-    change = 0.1  # of a weight, per second and unit of search
-    scales = {
-        "A": change / (typical_pre * typical_post),
-        "B": change / typical_pre,
-        "C": change / typical_post,
-        "D": change,
-    }
+    x, y = activity
+    shape = coefficient_shape(granularity, *layer[0].shape)
+    change = _change_per_s(granularity, layer[0])
+    scales = {"A": change / (x * y), "B": change / x, "C": change / y, "D": change}
     eta = Gene(f"{name}.eta", shape, scale=1.0, initial_mean=1.0, initial_std=0.1)
     others = (Gene(f"{name}.{k}", shape, scale=s, initial_std=0.1) for k, s in scales.items())
     return (eta, *others)
 
 
-def stdp_genes(name: str, shape: tuple[int, int], scale: float) -> tuple[Gene, ...]:
-    """Return the genes A₊ and A₋ of one layer, each of `shape` (p, q), close to zero at first."""
+def stdp_genes(
+    name: str, granularity: Granularity, layer: tuple[Gene, Gene], pairs_per_s: float
+) -> tuple[Gene, ...]:
+    """Return the genes A₊ and A₋ of one layer, close to zero at first, in weight per pair.
+
+    Args:
+        name: prefix of the parameter names.
+        granularity: whom a set of coefficients belongs to.
+        layer: the genes of the weights and biases that the rule changes.
+        pairs_per_s: typical Σ |pre event · post event| within the window, per second.
+    """
+    shape = coefficient_shape(granularity, *layer[0].shape)
+    scale = _change_per_s(granularity, layer[0]) / pairs_per_s
     return tuple(Gene(f"{name}.{k}", shape, scale=scale, initial_std=0.1) for k in STDP_NAMES)
+
+
+def _change_per_s(granularity: Granularity, weight: Gene) -> float:
+    """Return the change of a weight in a second that one unit of search of a coefficient makes.
+
+    Coefficients that synapses share change the weights of a unit in step, and the changes add up in
+    its input instead of averaging out.
+    """
+    change = 0.1 * weight.scale
+    return change if granularity == "synapse" else change / weight.shape[1] ** 0.5

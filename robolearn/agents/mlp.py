@@ -1,6 +1,9 @@
 """The static network: tanh layers, y = tanh(W x + b), that do not change within a life."""
 
+# ruff: noqa: PLR0917  (compiled functions take their arguments by position)
+
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -107,9 +110,9 @@ def rate_network_genome(sizes: NDArray[np.int64]) -> Genome:
     """Return the genes of tanh layers; the last starts small, so that motors start gently."""
     genes = []
     last = len(sizes) - 2
-    for layer, (pre, post) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for layer, (pre, post) in enumerate(pairwise(sizes.tolist())):
         gain = 0.5 if layer == last else 1.0
-        genes += layer_genes(f"layer_{layer}", int(post), int(pre), gain, bias_scale=0.3)
+        genes += layer_genes(f"layer_{layer}", post, pre, gain=gain, bias_scale=0.3)
     return Genome(tuple(genes))
 
 
@@ -125,7 +128,7 @@ def join_layers(genes: Parameters) -> Parameters:
 
 @kernel
 def _act(observation, inverse_scales, alive, weights, biases, sizes, action):
-    for row in prange(observation.shape[0]):  # pyright: ignore[reportGeneralTypeIssues]
+    for row in prange(observation.shape[0]):
         if alive[row]:
             x = np.empty(sizes[0], np.float32)
             encode(observation[row], inverse_scales, x)

@@ -120,7 +120,6 @@ def make_agent(
 def _resolve(kind: str, given: dict[str, Any]) -> Any:
     """Return the checked hyperparameters: the dataclass's, then agent.yaml's, then those given."""
     in_file = {} if kind in _registered else _definition(kind)["parameters"]
-    _check_hyperparameters(kind, hyperparameters(kind), in_file)
     return _check_hyperparameters(kind, hyperparameters(kind), {**in_file, **given})
 
 
@@ -172,7 +171,10 @@ def _check_hyperparameters(kind: str, schema: type, values: dict[str, Any]) -> A
             checked[name] = TypeAdapter(hints[name]).validate_python(tidy, strict=True)
         except ValidationError as error:
             raise _explain(kind, name, hints[name], value, error.errors()[0]) from None
-    return schema(**checked)
+    try:
+        return schema(**checked)
+    except TypeError as error:  # a registered dataclass without a default
+        raise UserError(f"agent {kind!r}: {error} (give it, or a default)") from None
 
 
 def _explain(kind: str, name: str, hint: Any, value: object, problem: Any) -> UserError:

@@ -1,1 +1,1 @@
-"""Neuron models and encoders, one a file, as small compiled functions that the agents' kernels use."""
+"""Neuron models and encoders, one a file, as compiled functions that the agents' kernels use."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba.core import config
 from numba.core.dispatcher import Dispatcher
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -23,11 +24,15 @@ FAST_MATH = {"contract", "reassoc", "arcp", "nsz"}
 
 # numba's OpenMP layer spins after every parallel region and starves the threads of the physics.
 if "NUMBA_THREADING_LAYER" not in os.environ:
-    numba.config.THREADING_LAYER = "workqueue"  # pyright: ignore[reportAttributeAccessIssue]
+    config.THREADING_LAYER = "workqueue"  # pyright: ignore[reportAttributeAccessIssue]
 
 # The workqueue layer aborts the whole process when two Python threads launch kernels at once.
 _one_launch_at_a_time = threading.RLock()
 _warned = False
+
+# To wake a thread costs microseconds on an idle machine, milliseconds on a busy one; a million
+# numbers keep one core busy for about 0.3 ms.
+_NUMBERS_PER_THREAD = 2_000_000
 
 
 def compiled(function: F) -> F:
@@ -38,7 +43,9 @@ def compiled(function: F) -> F:
 def kernel(function: F) -> F:
     """Compile a function whose `prange` runs over individuals, and keep the result on disk.
 
-    Without a writable cache directory it is compiled anew in every process, after one warning.
+    It uses no more threads than its work deserves, and never more than `numba.set_num_threads`
+    allows; results do not depend on their number. Without a writable cache directory it is compiled
+    anew in every process, after one warning.
     """
     options: dict[str, Any] = {"parallel": True, "fastmath": FAST_MATH}
     try:
@@ -53,7 +60,13 @@ def kernel(function: F) -> F:
     @functools.wraps(function)
     def launch(*arguments: Any) -> Any:
         with _one_launch_at_a_time:
-            return dispatcher(*arguments)
+            allowed = numba.get_num_threads()
+            numbers = sum(getattr(argument, "size", 0) for argument in arguments)
+            numba.set_num_threads(min(allowed, 1 + numbers // _NUMBERS_PER_THREAD))
+            try:
+                return dispatcher(*arguments)
+            finally:
+                numba.set_num_threads(allowed)
 
     return launch  # pyright: ignore[reportReturnType]
 
@@ -67,7 +80,7 @@ def _forget_outdated(dispatcher: Dispatcher) -> None:
     sources = [*package.glob("neurons/*.py"), *package.glob("plasticity/*.py")]
     newest = max(source.stat().st_mtime for source in sources)
     name = f"{Path(dispatcher.py_func.__code__.co_filename).stem}.{dispatcher.py_func.__name__}"
-    for index in Path(dispatcher.stats.cache_path).glob(f"{name}-*.nbi"):
+    for index in Path(str(dispatcher.stats.cache_path)).glob(f"{name}-*.nbi"):
         try:
             if index.stat().st_mtime < newest:
                 index.unlink()

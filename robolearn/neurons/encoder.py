@@ -1,5 +1,7 @@
 """Encoders: how a number of the world becomes the input of a brain."""
 
+import math
+
 import numpy as np
 
 from robolearn.neurons.compilation import compiled
@@ -20,7 +22,7 @@ def signed_current(observation, inverse_scale):
         inverse_scale: float32 scalar, 1 / typical magnitude.
     """
     x = observation * inverse_scale
-    if x != x:
+    if math.isnan(x):
         return np.float32(0.0)
     return min(max(x, -INPUT_LIMIT), INPUT_LIMIT)
 

@@ -1,7 +1,7 @@
 """Shows damage: which shifts hold at a time, and a body painted in the colour of its damage."""
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import mujoco
 import numpy as np
@@ -44,6 +44,23 @@ def active_shifts(trajectory: Trajectory, time_s: float) -> tuple[ShiftEvent, ..
 def damaged_bodies(trajectory: Trajectory, time_s: float) -> frozenset[str]:
     """The names of the bodies that the shifts at `time_s` damage."""
     return frozenset(body for shift in active_shifts(trajectory, time_s) for body in shift.bodies)
+
+
+def painted_steps(
+    trajectory: Trajectory, models: Models, stride: int
+) -> Iterator[tuple[int, mujoco.MjModel]]:
+    """Every `stride`-th control step with the body as it looks then.
+
+    The same model object comes as long as the look stays the same.
+    """
+    looks: dict[tuple[int, frozenset[str]], mujoco.MjModel] = {}
+    for step in range(0, len(trajectory), stride):
+        model = model_at(models, step)
+        damaged = damaged_bodies(trajectory, step * trajectory.control_step_s)
+        look = (id(model), damaged)
+        if look not in looks:
+            looks[look] = painted(model, damaged)
+        yield step, looks[look]
 
 
 def painted(model: mujoco.MjModel, bodies: Iterable[str]) -> mujoco.MjModel:

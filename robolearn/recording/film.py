@@ -8,14 +8,13 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import mujoco
-import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
 from robolearn.errors import UserError
 from robolearn.recording.camera import Camera
 from robolearn.recording.captions import Captions
-from robolearn.recording.damage import Models, check_models, damaged_bodies, model_at, painted
+from robolearn.recording.damage import Models, check_models, painted_steps
 from robolearn.recording.frame_renderer import FrameRenderer
 from robolearn.recording.trajectory import Trajectory
 
@@ -53,37 +52,27 @@ def write_film(
     if not slow > 0 or not fps > 0:
         raise UserError(f"film: fps and slow must be above 0, got {fps} and {slow}")
     stride, rate = frame_rate(trajectory.control_step_s, fps, slow)
-    step_s = stride * trajectory.control_step_s * slow
     captions = Captions(trajectory, size, caption)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.stem + ".part.mp4")
-    renderer: FrameRenderer | None = None
-    shown: tuple[int, frozenset[str]] | None = None
-    base: mujoco.MjModel | None = None
-    body = models[0][1]
     try:
-        with closing(_open_film(partial, size, rate)) as film:
+        with (
+            FrameRenderer(models[0][1], size, camera) as renderer,
+            closing(_open_film(partial, size, rate)) as film,
+        ):
             film.send(None)
-            for step in range(0, len(trajectory), stride):
-                model = model_at(models, step)
-                damaged = damaged_bodies(trajectory, step * trajectory.control_step_s)
-                if shown != (id(model), damaged):
-                    body, shown = painted(model, damaged), (id(model), damaged)
-                if renderer is None:
-                    renderer, base = FrameRenderer(model, size, camera), model
+            for step, body in painted_steps(trajectory, models, stride):
                 frame = renderer.render(
                     trajectory.qpos[step],
                     model=body,
-                    mocap_pos=None if trajectory.mocap_pos is None else trajectory.mocap_pos[step],
-                    step_s=step_s,
+                    mocap_pos=trajectory.mocap_at(step),
+                    step_s=stride * trajectory.control_step_s,
                 )
-                film.send(np.ascontiguousarray(captions.write(frame, step)))
+                film.send(captions.write(frame, step))
         os.replace(partial, path)
     except OSError as error:
         raise UserError(f"film {str(path)!r} could not be written: {error}") from error
     finally:
-        if renderer is not None:
-            renderer.close()
         partial.unlink(missing_ok=True)
     return path
 

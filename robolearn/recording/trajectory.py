@@ -101,6 +101,10 @@ class Trajectory:
         """Length of the life in seconds."""
         return len(self) * self.control_step_s
 
+    def mocap_at(self, step: int) -> NDArray[np.floating] | None:
+        """The places (nmocap, 3) of moved scenery at control step `step`, if there is any."""
+        return None if self.mocap_pos is None else self.mocap_pos[step]
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to `path` (`.npz`), whole or not at all; returns the path."""
         path = Path(path)

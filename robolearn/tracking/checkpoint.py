@@ -1,8 +1,8 @@
 """Checkpoints: named arrays and JSON metadata in one safetensors file, without pickle.
 
-The safetensors header carries four strings: the schema version, the kind of checkpoint, the
-metadata as JSON, and a SHA-256 over the other three and every array, which shows damage and edits
-(it is no signature). Files are replaced atomically, and a folder keeps the last two.
+The safetensors header carries, as one JSON string, the schema version, the kind of checkpoint, the
+metadata, and a SHA-256 over these three and every array, which shows damage and edits (it is no
+signature). Files are replaced atomically, and a folder keeps the last two.
 """
 
 import contextlib
@@ -23,7 +23,9 @@ from robolearn.errors import UserError
 from robolearn.tracking.atomic_file import make_folder, remove_temporaries, write_atomically
 
 SCHEMA_VERSION = 1
-_HEADER_KEYS = {"schema", "kind", "metadata", "sha256"}
+# One key only: safetensors writes several in random order, and equal states make equal files.
+_HEADER_KEY = "robolearn"
+_FIELDS = ("schema", "kind", "metadata", "sha256")
 _DTYPES = frozenset(
     np.dtype(name)
     for name in (
@@ -67,7 +69,7 @@ def save_arrays(
     plain = {name: _as_stored(name, array) for name, array in arrays.items()}
     header = {"schema": str(SCHEMA_VERSION), "kind": kind, "metadata": _encode(metadata)}
     header["sha256"] = _digest(header, plain)
-    content = safetensors.numpy.save(plain, metadata=header)
+    content = safetensors.numpy.save(plain, metadata={_HEADER_KEY: json.dumps(header)})
     try:
         make_folder(path.parent)
         write_atomically(path, content)
@@ -241,17 +243,18 @@ def _read_header(path: Path, content: bytes) -> dict[str, str]:
     if len(content) < 8 + size:
         raise _damaged(path, "it is truncated")
     try:
-        header = json.loads(content[8 : 8 + size]).get("__metadata__", {})
-    except (ValueError, AttributeError, RecursionError) as error:
+        found = json.loads(content[8 : 8 + size]).get("__metadata__", {})
+        if _HEADER_KEY not in found:
+            raise CheckpointError(
+                f"{path} is a safetensors file, but no checkpoint of robolearn: its header has no "
+                f"{_HEADER_KEY!r}; give one saved by robolearn"
+            )
+        header = json.loads(found[_HEADER_KEY])
+        return {field: str(header[field]) for field in _FIELDS}
+    except CheckpointError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _damaged(path, "its header is broken") from error
-    if not isinstance(header, dict) or set(header) != _HEADER_KEYS:
-        raise CheckpointError(
-            f"{path} is a safetensors file, but no checkpoint of robolearn: its header lacks "
-            f"{', '.join(sorted(_HEADER_KEYS))}"
-        )
-    if not all(isinstance(value, str) for value in header.values()):
-        raise _damaged(path, "its header is broken")
-    return header
 
 
 def _foreign_format(content: bytes) -> str | None:

@@ -1,0 +1,155 @@
+"""Evolution of whole lifetimes: ask for genomes, let them live, tell their fitness."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robolearn.agents.protocol import Agent
+from robolearn.envs.vector_env import RobotVectorEnv
+from robolearn.learning.strategies import Strategy
+from robolearn.lifetime import Lives, live
+
+# Purposes of the seeds that a run hands to its lives; tests use a purpose of their own.
+TRAINING, VALIDATION, TEST = 11, 12, 13
+
+
+def life_seeds(seed: int, purpose: int, index: int, count: int) -> NDArray[np.int64]:
+    """Return `count` seeds of lives, shape (count,), keyed by (seed, purpose, index)."""
+    sequence = np.random.SeedSequence([seed, purpose, index])
+    return sequence.generate_state(count, np.uint32).astype(np.int64)
+
+
+@dataclass
+class Generation:
+    """What a generation came to.
+
+    Attributes:
+        index: its number, from 0.
+        fitness: (population,) mean total reward of the lives of each genome.
+        metrics: named figures for the log.
+    """
+
+    index: int
+    fitness: NDArray[np.float64]
+    metrics: dict[str, float]
+
+
+class Evolution:
+    """A strategy searching the genome of one kind of agent in one env.
+
+    Every genome of a generation meets the same `lifetimes` seeds (common random numbers): the same
+    resets, the same shifts, the same noise.
+
+    Args:
+        env: `population × lifetimes` individuals; row g × lifetimes + l is life l of genome g.
+        agent: the kind of brain.
+        strategy: the search.
+        seed: of the run.
+        lifetimes: lives of each genome in a generation.
+
+    Raises:
+        ValueError: the env has another number of individuals.
+    """
+
+    def __init__(
+        self, env: RobotVectorEnv, agent: Agent, strategy: Strategy, seed: int, lifetimes: int = 1
+    ):
+        if env.num_envs != strategy.population * lifetimes:
+            raise ValueError(
+                f"expected {strategy.population * lifetimes} individuals, got {env.num_envs}"
+            )
+        self.env = env
+        self.agent = agent
+        self.strategy = strategy
+        self.seed = seed
+        self.lifetimes = lifetimes
+        self.best_score = -np.inf
+        self.best_genome = strategy.mean.astype(np.float32)
+        self.best_generation = -1
+        self.total_steps = 0
+
+    @property
+    def generation(self) -> int:
+        """Number of generations done."""
+        return self.strategy.generation
+
+    def step(self) -> Generation:
+        """Live one generation and move the search."""
+        started = time.perf_counter()
+        index = self.generation
+        population = self.strategy.population
+        genomes = np.repeat(self.strategy.ask(), self.lifetimes, axis=0)
+        seeds = np.tile(life_seeds(self.seed, TRAINING, index, self.lifetimes), population)
+        lives = live(self.env, self.agent, self.agent.express(genomes), seeds)
+        fitness = lives.total_reward.reshape(population, self.lifetimes).mean(axis=1)
+        self.strategy.tell(fitness)
+        steps = int(lives.steps.sum())
+        self.total_steps += steps
+        elapsed = time.perf_counter() - started
+        return Generation(
+            index,
+            fitness,
+            {
+                "fitness/mean": float(fitness.mean()),
+                "fitness/best": float(fitness.max()),
+                "fitness/std": float(fitness.std()),
+                "environment_steps": self.total_steps,
+                "steps_per_second": steps / elapsed,
+                **summarise(lives),
+            },
+        )
+
+    def validate(self, env: RobotVectorEnv) -> tuple[Lives, bool]:
+        """Try the mean genome on the validation lives of `env`; keep it if it is the best so far.
+
+        Returns:
+            The lives and whether this is the best genome so far.
+        """
+        seeds = life_seeds(self.seed, VALIDATION, 0, env.num_envs)
+        genome = self.strategy.mean.astype(np.float32)
+        lives = live(
+            env, self.agent, self.agent.express(np.repeat(genome[None], env.num_envs, axis=0)), seeds
+        )
+        score = float(lives.total_reward.mean())
+        better = score > self.best_score
+        if better:
+            self.best_score, self.best_genome = score, genome
+            self.best_generation = self.generation
+        return lives, better
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Return (arrays, figures) that hold all that the rest of the search depends on."""
+        arrays = {f"strategy.{name}": value for name, value in self.strategy.state().items()}
+        arrays["best_genome"] = self.best_genome
+        figures = {
+            "best_score": None if np.isinf(self.best_score) else self.best_score,
+            "best_generation": self.best_generation,
+            "total_steps": self.total_steps,
+        }
+        return arrays, figures
+
+    def load_state(self, arrays: dict[str, NDArray[Any]], figures: dict[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        prefix = "strategy."
+        self.strategy.load_state(
+            {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+        )
+        self.best_genome = arrays["best_genome"]
+        score = figures["best_score"]
+        self.best_score = -np.inf if score is None else float(score)
+        self.best_generation = int(figures["best_generation"])
+        self.total_steps = int(figures["total_steps"])
+
+
+def summarise(lives: Lives) -> dict[str, float]:
+    """Return named means over lives for a log."""
+    return {
+        "performance": float(lives.mean_performance.mean()),
+        "life_steps": float(lives.steps.mean()),
+        "falls": float(lives.fell.mean()),
+        "unstable": float(lives.unstable.sum()),
+        **{f"reward/{name}": float(total.mean()) for name, total in lives.reward_terms.items()},
+    }
