@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pickle
+import stat
 import struct
 import zipfile
 from pathlib import Path
@@ -130,12 +131,22 @@ def test_an_edited_header_is_seen(saved: Path, key: str, value: str) -> None:
         load_arrays(saved, "evolution")
 
 
-def test_swapped_arrays_are_seen(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"x": np.array([2.0, 1.0]), "y": np.array([1.0, 2.0])},  # swapped
+        {"x": np.array([1.0, 2.0]), "z": np.array([2.0, 1.0])},  # renamed
+        {"x": np.array([[1.0, 2.0]]), "y": np.array([2.0, 1.0])},  # another shape
+        {"x": np.array([1.0, 2.0]).view(np.int64), "y": np.array([2.0, 1.0])},  # another dtype
+        {"x": np.array([1.0, 2.0])},  # lost
+    ],
+)
+def test_arrays_changed_under_their_header_are_seen(
+    tmp_path: Path, changed: dict[str, np.ndarray]
+) -> None:
     path = tmp_path / "a"
-    save_arrays(path, {"x": np.array([1.0]), "y": np.array([2.0])}, {}, "k")
-    arrays, header = safetensors.numpy.load(path.read_bytes()), _header(path)
-    swapped = {"x": arrays["y"], "y": arrays["x"]}
-    path.write_bytes(safetensors.numpy.save(swapped, metadata=header))
+    save_arrays(path, {"x": np.array([1.0, 2.0]), "y": np.array([2.0, 1.0])}, {}, "k")
+    path.write_bytes(safetensors.numpy.save(changed, metadata=_header(path)))
     with pytest.raises(DamagedCheckpointError, match="does not match its SHA-256"):
         load_arrays(path, "k")
 
@@ -274,6 +285,28 @@ def test_a_system_that_writes_in_small_pieces_writes_everything(
         patch.setattr(os, "write", lambda descriptor, content: write(descriptor, content[:7]))
         save_arrays(tmp_path / "a", ARRAYS, {}, "k")
     assert load_arrays(tmp_path / "a", "k")[0].keys() == ARRAYS.keys()
+
+
+def test_content_reaches_the_disk_before_its_name_and_then_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def noted(name: str) -> None:
+        function = getattr(os, name)
+
+        def call(*args: object) -> object:
+            target = os.fstat(args[0]) if isinstance(args[0], int) else None
+            of = "" if target is None else " folder" if stat.S_ISDIR(target.st_mode) else " file"
+            calls.append(name + of)
+            return function(*args)
+
+        monkeypatch.setattr(os, name, call)
+
+    for name in ("write", "fsync", "replace"):
+        noted(name)
+    save_arrays(tmp_path / "a", {"x": np.zeros(3)}, {}, "k")
+    assert calls == ["write file", "fsync file", "replace", "fsync folder"]
 
 
 def test_an_interrupt_within_a_save_leaves_no_temporary_file(

@@ -87,11 +87,16 @@ def test_forced_colours_write_no_control_characters_into_a_file(
 
 def test_a_job_that_is_broken_off_shows_where() -> None:
     stream, clock = io.StringIO(), _Clock()
-    with pytest.raises(KeyboardInterrupt), Progress(9, stream=stream, clock=clock) as progress:
-        for generation in (1, 2, 3):
-            clock.now_s += 1.0
-            progress.update(generation, {})
-        raise KeyboardInterrupt
+
+    def train_until_interrupted() -> None:
+        with Progress(9, stream=stream, clock=clock) as progress:
+            for generation in (1, 2, 3):
+                clock.now_s += 1.0
+                progress.update(generation, {})
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_until_interrupted()
     assert stream.getvalue().splitlines() == [
         "generation 1/9 | ETA 8 s",
         "generation 3/9 | ETA 6 s",

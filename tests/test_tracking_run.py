@@ -1,5 +1,6 @@
 """The run folder: complete, never overwritten, trained in by one process, rewound exactly."""
 
+import contextlib
 import errno
 import json
 import math
@@ -101,14 +102,22 @@ def test_a_folder_that_cannot_be_written_is_told() -> None:
         RunFolder.create("/proc/run", {}, COMMAND)
 
 
-def test_a_disk_that_is_full_at_the_start_frees_the_folder_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("file", ["config.yaml", "run.json"])
+def test_after_a_full_disk_at_the_start_the_same_command_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
+    replace = os.replace
+
+    def refuse_one(source: Path, target: Path) -> None:
+        if target.name == file:
+            _refuse()
+        replace(source, target)
+
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", _refuse)
-        with pytest.raises(UserError, match=r"cannot write .*config\.yaml: No space left"):
+        patch.setattr(os, "replace", refuse_one)
+        with pytest.raises(UserError, match=rf"cannot write .*{file}: No space left"):
             RunFolder.create(tmp_path / "run", {}, COMMAND)
-    assert not (tmp_path / "run" / "run.json").exists()
+    RunFolder.create(tmp_path / "run", {}, COMMAND).close()
 
 
 @pytest.mark.parametrize("content", [None, "thesis.tex"])
@@ -143,12 +152,9 @@ def test_a_broken_run_json_is_named(run: RunFolder) -> None:
 def test_the_end_of_a_run_is_recorded(
     tmp_path: Path, error: BaseException | None, status: str
 ) -> None:
-    try:
-        with RunFolder.create(tmp_path / "run", {}, COMMAND):
-            if error:
-                raise error
-    except type(error) if error else ():
-        pass
+    with contextlib.suppress(BaseException), RunFolder.create(tmp_path / "run", {}, COMMAND):
+        if error:
+            raise error
     run = RunFolder.open(tmp_path / "run")
     assert run.status == run.info["status"] == status
     assert datetime.fromisoformat(run.info["finished"]) >= datetime.fromisoformat(
@@ -159,9 +165,13 @@ def test_the_end_of_a_run_is_recorded(
 def test_a_full_disk_at_the_end_does_not_hide_the_first_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ZeroDivisionError), RunFolder.create(tmp_path / "run", {}, COMMAND):
-        monkeypatch.setattr(os, "write", _refuse)
-        raise ZeroDivisionError
+    def train() -> None:
+        with RunFolder.create(tmp_path / "run", {}, COMMAND):
+            monkeypatch.setattr(os, "write", _refuse)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        train()
     monkeypatch.undo()
     RunFolder.resume(tmp_path / "run", COMMAND).close()
 
@@ -310,6 +320,20 @@ def test_the_lock_dies_with_the_process_although_its_worker_lives(tmp_path: Path
             os.kill(worker, 0)  # the worker is alive still, or this raises
     finally:
         os.kill(worker, signal.SIGKILL)
+
+
+def test_a_file_system_without_locks_is_a_place_for_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def know_no_locks(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", know_no_locks)
+    with RunFolder.create(tmp_path / "run", {}, COMMAND) as run:
+        run.log(1, {})
+    assert run.status == "finished"
 
 
 def test_the_commit_is_told_only_in_a_checkout(tmp_path: Path) -> None:

@@ -90,6 +90,11 @@ def defaults(kind: str) -> dict[str, Any]:
     return dataclasses.asdict(_resolve(kind, {}))
 
 
+def check(kind: str, hyper: dict[str, Any]) -> None:
+    """Raise UserError unless `hyper` are hyperparameters of a known kind, of the right type and range."""
+    _resolve(kind, hyper)
+
+
 def make_agent(
     kind: str,
     observation_size: int,

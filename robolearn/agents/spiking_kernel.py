@@ -72,7 +72,7 @@ def act_spiking(
     output,
     constants,
     action,
-):  # noqa: PLR0912
+):
     """Write the actions (n, a) and advance every state array in place; see `spiking.Spiking`."""
     for row in prange(observation.shape[0]):
         if alive[row]:
@@ -123,13 +123,7 @@ def act_spiking(
                         constants.weight_bound,
                     )
             if thresholds_on[row]:
-                for i in range(count.shape[0]):
-                    threshold[row, i] = homeostatic_threshold(
-                        threshold[row, i],
-                        count[i] / np.float32(constants.spike_steps),
-                        constants.homeostatic_target,
-                        constants.homeostatic_gain,
-                    )
+                _move_thresholds(threshold[row], count, constants)
             for i in range(output.shape[1]):
                 output[row, i] = math.tanh(
                     weighted_sum(readout_weight[row, i], readout_bias[row, i], readout_trace[row])
@@ -178,6 +172,16 @@ def _spike_step(current, potential, adaptation, threshold, readout_trace, spike,
         readout_trace[i] = filter_spike(readout_trace[i], z, constants.readout_decay)
         spike[i] = z
         count[i] += z
+
+
+@compiled
+def _move_thresholds(threshold, count, constants):
+    """Move thresholds (h,) after a control step in which the units fired `count` (h,) spikes."""
+    for i in range(count.shape[0]):
+        rate = count[i] / np.float32(constants.spike_steps)
+        threshold[i] = homeostatic_threshold(
+            threshold[i], rate, constants.homeostatic_target, constants.homeostatic_gain
+        )
 
 
 @compiled

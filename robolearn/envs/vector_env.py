@@ -1,6 +1,5 @@
 """The Gymnasium shell over a Task, for `n` individuals; the single env is a batch of one."""
 
-from dataclasses import fields
 from typing import Any
 
 import gymnasium
@@ -15,6 +14,7 @@ from robolearn.definitions import data_folder, definition_names, read_yaml
 from robolearn.envs.registry import task_type
 from robolearn.envs.task import Task
 from robolearn.errors import UserError, unknown_name
+from robolearn.schema import build
 from robolearn.shifts import Schedule, parse_shifts
 from robolearn.simulation import Ids, Simulation
 from robolearn.worlds import World, load_world
@@ -274,12 +274,7 @@ def make_task(simulation: Simulation, parameters: dict[str, Any]) -> Task:
     if missing:
         raise UserError(f"{where}: rewards lacks {sorted(missing)}")
     values = {**definition.get("parameters", {}), **parameters}
-    names = [f.name for f in fields(kind.parameters_type)]
-    for name in values:
-        if name not in names:
-            raise unknown_name(f"parameter of {world.name}", name, names)
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    return kind(simulation, rewards, kind.parameters_type(**values))
+    return kind(simulation, rewards, build(kind.parameters_type, values, f"env {world.name}"))
 
 
 def env_name(env_id: str) -> str:

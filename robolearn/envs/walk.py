@@ -77,7 +77,7 @@ class Walk(Task):
         feet = [model.sensor(int(sensor)).name for sensor in self._touch]
         root = (parameters.root,)
         clock = (
-            (ObservationSlice("clock", 2, "1", 1.0, ("sin 2πft", "cos 2πft")),)
+            (ObservationSlice("clock", 2, "1", 0.3, ("sin 2πft", "cos 2πft")),)
             if parameters.clock_hz is not None
             else ()
         )

@@ -60,9 +60,11 @@ class RunFolder:
         lock = RunLock(path)
         try:
             _refuse_if_taken(path)  # again: another process may have begun since
-            run = cls(path, lock)
-            for folder in (run.checkpoints.path, run.films):
-                make_folder(folder)
+        except UserError:
+            lock.release()
+            raise
+        run = cls(path, lock)
+        try:
             text = yaml.safe_dump(to_plain(config), sort_keys=False, allow_unicode=True)
             write_atomically(path / _CONFIG_FILE, text.encode())
             run.write_json(
@@ -78,7 +80,11 @@ class RunFolder:
                     "git": describe_commit(),
                 },
             )
+            run._make_folders()
         except BaseException:
+            # Nothing was trained: leave the place free for the same command.
+            for file in (path / _CONFIG_FILE, path / _RUN_FILE):
+                file.unlink(missing_ok=True)
             lock.release()
             raise
         return run
@@ -96,8 +102,7 @@ class RunFolder:
         run._lock = RunLock(run.path)
         try:
             remove_temporaries(run.path)
-            for folder in (run.checkpoints.path, run.films):
-                make_folder(folder)
+            run._make_folders()
             run._metrics.repair()
             info = run.info
             again = {
@@ -237,6 +242,10 @@ class RunFolder:
                 raise
         finally:
             self.close()
+
+    def _make_folders(self) -> None:
+        for folder in (self.checkpoints.path, self.films):
+            make_folder(folder)
 
     def _require_lock(self) -> None:
         if self._lock is None:

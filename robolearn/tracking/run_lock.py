@@ -4,6 +4,7 @@
 """
 
 import contextlib
+import errno
 import os
 import sys
 import time
@@ -29,6 +30,10 @@ else:
             fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        except OSError as error:
+            # Some network file systems know no locks. To train unguarded is better than not at all.
+            if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
+                raise
         return True
 
 

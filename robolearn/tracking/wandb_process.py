@@ -26,7 +26,6 @@ def main() -> None:
     trainer = os.getppid()
     threading.Thread(target=_die_with, args=(trainer,), daemon=True).start()
     commands = _read_commands(trainer)
-    run = None
     try:
         run = _open_run(next(commands))
         for command in commands:

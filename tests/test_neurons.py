@@ -1,0 +1,210 @@
+"""Neurons do what their docstrings claim."""
+
+import importlib.util
+import math
+import os
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+from robolearn.neurons import compilation
+from robolearn.neurons.encoder import INPUT_LIMIT, encode, signed_current
+from robolearn.neurons.homeostasis import LOWEST_THRESHOLD, homeostatic_threshold
+from robolearn.neurons.lif import (
+    adapt,
+    adaptive_threshold,
+    decay,
+    filter_spike,
+    fire,
+    integrate_membrane,
+)
+from robolearn.neurons.rate import logistic, rate_layer
+
+F = np.float32
+TAU_S = 0.02
+
+
+def spike_train(current, steps, step_s, threshold=1.0, strength=0.0, adaptation_tau_s=0.2):
+    """Return the spikes of one unit under a constant current."""
+    alpha, rho = decay(step_s, TAU_S), decay(step_s, adaptation_tau_s)
+    potential, adaptation, spikes = F(0), F(0), []
+    for _ in range(steps):
+        potential = integrate_membrane(potential, F(current), alpha)
+        limit = adaptive_threshold(F(threshold), adaptation, F(strength))
+        spike, potential = fire(F(potential), F(limit))
+        adaptation = adapt(adaptation, F(spike), rho)
+        spikes.append(spike)
+    return np.array(spikes)
+
+
+@pytest.mark.parametrize("steps", [1, 4, 100])
+def test_membrane_without_input_decays_exponentially_whatever_the_step(steps):
+    potential, duration_s = F(0.8), 0.03
+    for _ in range(steps):
+        potential = integrate_membrane(potential, F(0), decay(duration_s / steps, TAU_S))
+    assert potential == pytest.approx(0.8 * math.exp(-duration_s / TAU_S), rel=1e-5)
+
+
+def test_membrane_approaches_its_current():
+    potential = F(0)
+    for _ in range(200):
+        potential = integrate_membrane(potential, F(0.7), decay(0.001, TAU_S))
+    assert potential == pytest.approx(0.7 * (1 - math.exp(-0.2 / TAU_S)), rel=1e-5)
+
+
+@pytest.mark.parametrize("current", [1.1, 1.5, 3.0, 10.0])
+def test_lif_fires_at_the_analytic_rate(current):
+    step_s, steps = 1e-4, 20_000
+    period_s = TAU_S * math.log(current / (current - 1.0))
+    expected = steps / math.ceil(period_s / step_s)  # spikes fall at the end of a step
+    assert spike_train(current, steps, step_s).sum() == pytest.approx(expected, abs=1)
+
+
+def test_lif_below_its_threshold_never_fires():
+    assert spike_train(0.99, 5000, 1e-3).sum() == 0
+
+
+def test_spike_resets_the_membrane():
+    assert fire(F(1.2), F(1.0)) == (1.0, 0.0)
+    assert fire(F(0.9), F(1.0)) == (0.0, pytest.approx(0.9))
+
+
+def test_adaptation_lowers_the_rate_and_lengthens_intervals():
+    plain = spike_train(2.0, 2000, 1e-3)
+    adaptive = spike_train(2.0, 2000, 1e-3, strength=0.1)
+    intervals = np.diff(np.flatnonzero(adaptive))
+    assert 0 < adaptive.sum() < 0.8 * plain.sum()
+    assert intervals[-1] > intervals[0]
+
+
+def test_adaptation_of_one_spike_fades_with_its_time_constant():
+    rho = decay(0.005, 0.2)
+    adaptation = adapt(F(0), F(1), rho)
+    raised = adaptive_threshold(F(1), adaptation, F(0.3))
+    for _ in range(40):  # 0.2 s, one time constant
+        adaptation = adapt(adaptation, F(0), rho)
+    assert raised == pytest.approx(1.3)
+    assert adaptation == pytest.approx(math.exp(-1), rel=1e-4)
+
+
+def test_filtered_spikes_estimate_the_rate():
+    trace, gamma, seen = F(0), decay(0.005, 0.1), []
+    for k in range(2000):
+        trace = filter_spike(trace, F(k % 5 == 0), gamma)
+        seen.append(trace)
+    assert np.mean(seen[500:]) == pytest.approx(0.2, rel=1e-2)
+
+
+def test_homeostasis_raises_the_threshold_of_a_busy_unit():
+    assert homeostatic_threshold(F(1), F(0.5), F(0.2), F(0.1)) == pytest.approx(1.03)
+    assert homeostatic_threshold(F(1), F(0.0), F(0.2), F(0.1)) == pytest.approx(0.98)
+
+
+@pytest.mark.parametrize("threshold", [0.2, 5.0])
+def test_homeostasis_reaches_its_target_from_both_sides(threshold):
+    step_s, target, rates = 0.002, 0.1, []
+    for _ in range(400):
+        rate = spike_train(3.0, 50, step_s, threshold).mean()
+        rates.append(rate)
+        threshold = homeostatic_threshold(F(threshold), F(rate), F(target), F(0.2))
+    side = rates[0] - target
+    assert abs(side) > 0.08
+    assert np.mean(rates[-50:]) == pytest.approx(target, abs=0.02)
+
+
+def test_homeostasis_keeps_the_threshold_above_the_reset():
+    threshold = F(1)
+    for _ in range(1000):
+        threshold = homeostatic_threshold(threshold, F(0), F(0.2), F(0.1))
+    assert threshold == LOWEST_THRESHOLD > 0
+
+
+def test_encoder_divides_by_the_typical_magnitude_and_bounds():
+    assert signed_current(F(3), F(0.5)) == 1.5
+    assert signed_current(F(1e30), F(1)) == INPUT_LIMIT
+    assert signed_current(F(-np.inf), F(1)) == -INPUT_LIMIT
+
+
+def test_encoder_gives_no_current_for_nan():
+    out = np.empty(3, np.float32)
+    encode(np.array([np.nan, 1, np.nan], np.float32), np.ones(3, np.float32), out)
+    assert out.tolist() == [0, 1, 0]
+
+
+def test_rate_layer_is_tanh_of_the_weighted_sum():
+    rng = np.random.default_rng(0)
+    weight, bias, x = (rng.standard_normal(s).astype(F) for s in ((7, 33), (7,), (33,)))
+    out = np.empty(7, np.float32)
+    rate_layer(weight, bias, x, out)
+    np.testing.assert_allclose(out, np.tanh(weight @ x + bias), rtol=1e-5, atol=1e-6)
+
+
+def test_logistic_does_not_overflow():
+    assert logistic(F(0)) == 0.5
+    assert logistic(F(-1e4)) == 0.0
+    assert logistic(F(1e4)) == 1.0
+    assert logistic(F(0.7)) == pytest.approx(1 / (1 + math.exp(-0.7)), rel=1e-6)
+
+
+def test_fast_math_keeps_nan_and_infinity():
+    assert not compilation.FAST_MATH & {"nnan", "ninf", "fast"}
+
+
+@pytest.mark.skipif("NUMBA_THREADING_LAYER" in os.environ, reason="the user chose a layer")
+def test_threads_do_not_spin_between_kernels():
+    fill = compilation.kernel(_fill)
+    out = np.zeros(8)
+    fill(out)
+    assert out.tolist() == list(range(8))
+    assert numba.threading_layer() == "workqueue"
+
+
+def test_kernel_without_a_cache_warns_once_and_still_works(monkeypatch):
+    njit = numba.njit
+
+    def refuse_cache(**options):
+        if options.pop("cache", False):
+            raise RuntimeError("cannot cache function '_fill': no locator available")
+        return njit(**options)
+
+    monkeypatch.setattr(numba, "njit", refuse_cache)
+    monkeypatch.setattr(compilation, "_warned", False)
+    with pytest.warns(RuntimeWarning, match="NUMBA_CACHE_DIR") as caught:
+        fill = compilation.kernel(_fill)
+        compilation.kernel(_fill)
+    out = np.zeros(4)
+    fill(out)
+    assert len(caught) == 1
+    assert out.tolist() == [0, 1, 2, 3]
+
+
+def test_kernel_gives_the_user_back_their_number_of_threads():
+    before = numba.get_num_threads()
+    compilation.kernel(_fill)(np.zeros(4))
+    assert numba.get_num_threads() == before
+
+
+def test_machine_code_older_than_the_neurons_is_forgotten(tmp_path, monkeypatch):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    source = tmp_path / "cached_module.py"
+    source.write_text("def double(x):\n    for i in range(x.size):\n        x[i] *= 2\n")
+    spec = importlib.util.spec_from_file_location("cached_module", source)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    dispatcher = numba.njit(cache=True)(module.double)
+    dispatcher(np.ones(2))
+    (index,) = Path(dispatcher.stats.cache_path).glob("cached_module.double-*.nbi")
+    compilation._forget_outdated(dispatcher)
+    assert index.exists()
+    os.utime(index, (0, 0))
+    compilation._forget_outdated(dispatcher)
+    assert not index.exists()
+
+
+def _fill(out):
+    for i in numba.prange(out.shape[0]):
+        out[i] = i
