@@ -20,7 +20,7 @@ def build(schema: type[T], values: dict[str, Any], what: str) -> T:
     Raises:
         UserError: an unknown name (with the nearest), or a value of the wrong type or range.
     """
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415  (slow to import)
+    from pydantic import TypeAdapter, ValidationError  # not for those who only list
 
     names = [field.name for field in dataclasses.fields(schema)]  # type: ignore[arg-type]
     for name in values:
@@ -35,7 +35,10 @@ def build(schema: type[T], values: dict[str, Any], what: str) -> T:
             checked[name] = TypeAdapter(hints[name]).validate_python(tidy, strict=True)
         except ValidationError as error:
             raise _explain(what, name, hints[name], value, error.errors()[0]) from None
-    return schema(**checked)
+    try:
+        return schema(**checked)
+    except TypeError as error:  # a field without a default
+        raise UserError(f"{what}: {error} (give it, or a default)") from None
 
 
 def _explain(what: str, name: str, hint: Any, value: object, problem: Any) -> UserError:

@@ -2,16 +2,19 @@
 
 import logging
 import os
+from collections.abc import Callable
+from functools import lru_cache
 
 import mujoco
 import numpy as np
-from mujoco.batch import Batch
+from mujoco.batch import MODEL_FIELDS, Batch
 from numpy.typing import NDArray
 
 from robolearn.errors import UserError
 from robolearn.worlds import World
 
 Ids = NDArray[np.int64]
+Edit = Callable[[mujoco.MjSpec, World], None]
 
 # MuJoCo resets an individual whose state turns non-finite and only counts it here.
 _DIVERGENCE = [
@@ -108,17 +111,20 @@ class Simulation:
         default = np.asarray(getattr(self.model, field))
         return np.repeat(default[None], len(ids), axis=0)
 
-    def write_variant(self, ids: Ids, variant: mujoco.MjModel) -> None:
-        """Give `ids` every field in which the compiled `variant` differs from the world's model."""
-        for field in _differing_fields(self.model, variant):
-            self._body_field(field)[ids] = getattr(variant, field)
+    def write_edited(self, ids: Ids, edits: tuple[Edit, ...]) -> None:
+        """Give `ids` the body of the scene compiled with `edits` (hashable), applied in order."""
+        for field, values in _edited_fields(self.world, edits).items():
+            self._body_field(field)[ids] = values
+
+    def forward(self, ids: Ids) -> None:
+        """Derive `read` arrays anew from the state of `ids` (sorted), without advancing it."""
+        self._batch.forward(ids)
 
     def restore_bodies(self, ids: Ids) -> None:
         """Put the bodies of `ids` back to the compiled defaults, bit for bit."""
         for field, values in self._bodies.items():
             values[ids] = getattr(self.model, field)
-        if self.model.neq:
-            self.eq_active[ids] = 0.0
+        self.eq_active[ids] = self.model.eq_active0
 
     def model_of(self, row: int) -> mujoco.MjModel:
         """Return a copy of the model with the body of one individual, for rendering."""
@@ -130,15 +136,24 @@ class Simulation:
         return self._bodies[field]
 
 
-def _differing_fields(model: mujoco.MjModel, variant: mujoco.MjModel) -> list[str]:
-    """Return the per-individual fields of MjModel that differ between two compiled scenes."""
-    from mujoco.batch import MODEL_FIELDS
+@lru_cache(maxsize=256)
+def _edited_fields(world: World, edits: tuple[Edit, ...]) -> dict[str, NDArray]:
+    """Return the fields of MjModel in which the edited scene differs from the world's own.
 
-    names = []
-    for name in sorted(MODEL_FIELDS):
-        if name.startswith("opt."):
+    Raises:
+        ValueError: the edits changed what all individuals share, such as the number of elements.
+    """
+    edited = world.compile_edited(edits)
+    differing = {}
+    for name in dir(edited):
+        ours, theirs = getattr(world.model, name), getattr(edited, name)
+        if name.startswith("_") or not isinstance(theirs, np.ndarray):
             continue
-        ours, theirs = getattr(model, name), getattr(variant, name)
-        if ours.shape == theirs.shape and not np.array_equal(ours, theirs):
-            names.append(name)
-    return names
+        # Collision trees too must keep their shape: bodies point into one array of all nodes.
+        if ours.shape != theirs.shape:
+            raise ValueError(f"the edits {edits} change the shape of the model's {name}")
+        if not np.array_equal(ours, theirs):
+            if name not in MODEL_FIELDS:
+                raise ValueError(f"the edits {edits} change {name}, which all individuals share")
+            differing[name] = theirs.copy()
+    return differing

@@ -4,10 +4,12 @@ import importlib.util
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
 import pytest
+from numba.np.ufunc.parallel import threading_layer
 
 from robolearn.neurons import compilation
 from robolearn.neurons.encoder import INPUT_LIMIT, encode, signed_current
@@ -26,9 +28,9 @@ F = np.float32
 TAU_S = 0.02
 
 
-def spike_train(current, steps, step_s, threshold=1.0, strength=0.0, adaptation_tau_s=0.2):
+def spike_train(current, steps, step_s, threshold: Any = 1.0, strength=0.0):
     """Return the spikes of one unit under a constant current."""
-    alpha, rho = decay(step_s, TAU_S), decay(step_s, adaptation_tau_s)
+    alpha, rho = decay(step_s, TAU_S), decay(step_s, 0.2)
     potential, adaptation, spikes = F(0), F(0), []
     for _ in range(steps):
         potential = integrate_membrane(potential, F(current), alpha)
@@ -158,7 +160,7 @@ def test_threads_do_not_spin_between_kernels():
     out = np.zeros(8)
     fill(out)
     assert out.tolist() == list(range(8))
-    assert numba.threading_layer() == "workqueue"
+    assert threading_layer() == "workqueue"
 
 
 def test_kernel_without_a_cache_warns_once_and_still_works(monkeypatch):
@@ -172,10 +174,9 @@ def test_kernel_without_a_cache_warns_once_and_still_works(monkeypatch):
     monkeypatch.setattr(numba, "njit", refuse_cache)
     monkeypatch.setattr(compilation, "_warned", False)
     with pytest.warns(RuntimeWarning, match="NUMBA_CACHE_DIR") as caught:
-        fill = compilation.kernel(_fill)
-        compilation.kernel(_fill)
+        fills = [compilation.kernel(_fill) for _ in range(2)]
     out = np.zeros(4)
-    fill(out)
+    fills[1](out)
     assert len(caught) == 1
     assert out.tolist() == [0, 1, 2, 3]
 
@@ -197,7 +198,7 @@ def test_machine_code_older_than_the_neurons_is_forgotten(tmp_path, monkeypatch)
     spec.loader.exec_module(module)
     dispatcher = numba.njit(cache=True)(module.double)
     dispatcher(np.ones(2))
-    (index,) = Path(dispatcher.stats.cache_path).glob("cached_module.double-*.nbi")
+    (index,) = Path(str(dispatcher.stats.cache_path)).glob("cached_module.double-*.nbi")
     compilation._forget_outdated(dispatcher)
     assert index.exists()
     os.utime(index, (0, 0))

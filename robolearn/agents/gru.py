@@ -86,6 +86,11 @@ class GRU:
         )
 
     @property
+    def is_plastic(self) -> bool:
+        """Nothing learns in life: its memory is activity."""
+        return False
+
+    @property
     def genome(self) -> Genome:
         """The layout of the flat vector that learners search."""
         return self._genome

@@ -108,6 +108,11 @@ class Hebbian:
         self._genome = self._make_genome()
 
     @property
+    def is_plastic(self) -> bool:
+        """Whether weights change in life."""
+        return self.hyper.rule != "none"
+
+    @property
     def genome(self) -> Genome:
         """The layout of the flat vector; weights and biases come first, coefficients after them."""
         return self._genome

@@ -62,6 +62,11 @@ class MLP:
         self._genome = rate_network_genome(self.sizes)
 
     @property
+    def is_plastic(self) -> bool:
+        """Nothing learns in life."""
+        return False
+
+    @property
     def genome(self) -> Genome:
         """The layout of the flat vector that learners search."""
         return self._genome

@@ -110,6 +110,11 @@ class Agent(Protocol):
     action_size: int
 
     @property
+    def is_plastic(self) -> bool:
+        """Whether anything learns in life; what does not has no frozen twin."""
+        ...
+
+    @property
     def genome(self) -> Genome:
         """The layout of the flat vector that learners search."""
         ...

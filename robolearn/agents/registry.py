@@ -7,7 +7,6 @@ and numba with it, is imported when the first of its agents is built.
 
 import dataclasses
 import importlib
-import typing
 from typing import Any, Protocol, cast
 
 from numpy.typing import ArrayLike
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike
 from robolearn.agents.protocol import Agent
 from robolearn.definitions import definition_folder, definition_names, read_yaml
 from robolearn.errors import UserError, unknown_name
+from robolearn.schema import build
 
 
 class Factory(Protocol):
@@ -91,7 +91,7 @@ def defaults(kind: str) -> dict[str, Any]:
 
 
 def check(kind: str, hyper: dict[str, Any]) -> None:
-    """Raise UserError unless `hyper` are hyperparameters of a known kind, of the right type and range."""
+    """Raise UserError unless `hyper` fit a known kind in name, type and range."""
     _resolve(kind, hyper)
 
 
@@ -125,7 +125,7 @@ def make_agent(
 def _resolve(kind: str, given: dict[str, Any]) -> Any:
     """Return the checked hyperparameters: the dataclass's, then agent.yaml's, then those given."""
     in_file = {} if kind in _registered else _definition(kind)["parameters"]
-    return _check_hyperparameters(kind, hyperparameters(kind), {**in_file, **given})
+    return build(hyperparameters(kind), {**in_file, **given}, f"agent {kind!r}")
 
 
 def _factory(kind: str) -> Factory:
@@ -157,35 +157,3 @@ def _definition(kind: str) -> dict[str, Any]:
     if not isinstance(parameters, dict):
         raise UserError(f"{path}: parameters: expected a mapping, got {parameters!r}")
     return {**content, "parameters": parameters}
-
-
-def _check_hyperparameters(kind: str, schema: type, values: dict[str, Any]) -> Any:
-    """Build the dataclass from `values`, with every name, type and range checked."""
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415  (not for those who only list)
-
-    names = [field.name for field in dataclasses.fields(schema)]
-    for name in values:
-        if name not in names:
-            raise unknown_name(f"hyperparameter of agent {kind!r}", name, names)
-    hints = typing.get_type_hints(schema, include_extras=True)
-    checked = {}
-    for name, value in values.items():
-        # YAML has lists only; strict checking otherwise keeps "yes" from being an integer.
-        tidy = tuple(value) if isinstance(value, list) else value
-        try:
-            checked[name] = TypeAdapter(hints[name]).validate_python(tidy, strict=True)
-        except ValidationError as error:
-            raise _explain(kind, name, hints[name], value, error.errors()[0]) from None
-    try:
-        return schema(**checked)
-    except TypeError as error:  # a registered dataclass without a default
-        raise UserError(f"agent {kind!r}: {error} (give it, or a default)") from None
-
-
-def _explain(kind: str, name: str, hint: Any, value: object, problem: Any) -> UserError:
-    """Turn the first problem that pydantic found into one line."""
-    if typing.get_origin(hint) is typing.Literal:
-        return unknown_name(f"{name} of agent {kind!r}", value, typing.get_args(hint))
-    where = "".join(f"[{part}]" for part in problem["loc"])
-    said = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return UserError(f"agent {kind!r}: {name}{where} = {problem['input']!r}: the value {said}")

@@ -155,6 +155,11 @@ class Spiking:
         self._constants = _constants(self.hyper)
 
     @property
+    def is_plastic(self) -> bool:
+        """Whether weights or thresholds change in life."""
+        return self.hyper.rule != "none" or self.hyper.homeostasis
+
+    @property
     def genome(self) -> Genome:
         """The layout of the flat vector; innate weights come first, coefficients after them."""
         return self._genome

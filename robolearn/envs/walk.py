@@ -40,13 +40,21 @@ class Walk(Task):
     """Walk forward: speed tracking, drift, tilt, energy and falls.
 
     Reward terms, unweighted: `speed` = 1 − |v − v*| / v* (0 when standing, 1 at the wanted speed
-    v*); `drift` = v_y² + ω_z²; `upright` = 1 − cos(tilt); `energy` = Σ|τ q̇| / (m g v*);
+    v*); `drift` = v_y² + v_z² and `spin` = |ω|² (without them the first thing that evolves is a lunge
+    that ends in a fall); `upright` = 1 − cos(tilt); `energy` = Σ|τ q̇| / (m g v*);
     `fall` = 1 in the step of a fall. There is no bonus for being alive: it makes learners stand
     still.
     """
 
     name: ClassVar[str] = "walk"
-    reward_names: ClassVar[tuple[str, ...]] = ("speed", "drift", "upright", "energy", "fall")
+    reward_names: ClassVar[tuple[str, ...]] = (
+        "speed",
+        "drift",
+        "spin",
+        "upright",
+        "energy",
+        "fall",
+    )
     terminal_terms: ClassVar[tuple[str, ...]] = ("fall",)
     parameters_type: ClassVar[type] = WalkParameters
     parameters: WalkParameters
@@ -139,7 +147,8 @@ class Walk(Task):
         power = np.abs(self._force[:, self._motors] * qvel[:, self._dofs]).sum(axis=1)  # W
         return {
             "speed": 1.0 - np.abs(self._speed - wanted) / wanted,
-            "drift": qvel[:, 1] ** 2 + qvel[:, 5] ** 2,
+            "drift": qvel[:, 1] ** 2 + qvel[:, 2] ** 2,
+            "spin": (qvel[:, 3:6] ** 2).sum(axis=1),
             "upright": 1.0 - self._upright(),
             "energy": power / (self._weight * wanted),
             "fall": self.terminated().astype(np.float64),

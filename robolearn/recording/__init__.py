@@ -1,7 +1,7 @@
 """Recordings of lives: the trajectory file always, and a film or a browser replay of it."""
 
+import logging
 import os
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from robolearn.recording.damage import Models
 
 __all__ = ["ShiftEvent", "Trajectory", "record"]
+
+_LOG = logging.getLogger(__name__)
 
 
 def record(
@@ -28,11 +30,12 @@ def record(
 
     The trajectory (`.npz`) is always written first. A `path` that ends in `.html` gives a browser
     replay; one in `.mp4` or without an ending gives a film. Where no OpenGL works, a replay takes
-    the film's place and a warning says why; with `strict` that is a UserError instead.
+    the film's place and one logged line says why; with `strict` that is a UserError instead.
     """
-    from robolearn.recording.film import write_film
-    from robolearn.recording.gl import require_gl
-    from robolearn.recording.replay import write_replay
+    # Loaded late: whoever only keeps trajectories needs neither video nor viewer.
+    from robolearn.recording.film import write_film  # noqa: PLC0415
+    from robolearn.recording.gl import require_gl  # noqa: PLC0415
+    from robolearn.recording.replay import write_replay  # noqa: PLC0415
 
     path = Path(path)
     if path.suffix not in ("", ".mp4", ".html"):
@@ -50,7 +53,7 @@ def record(
             if strict:
                 raise
             film = False
-            warnings.warn(f"writing a browser replay instead of a film: {error}", stacklevel=2)
+            _LOG.warning("writing a browser replay instead of a film: %s", error)
     if film:
         written.append(
             write_film(stem.with_suffix(".mp4"), trajectory, models, camera, caption=caption)

@@ -1,4 +1,6 @@
 """Where a film is seen from: a camera of the world by name, or one that follows the robot."""
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo's compiled modules carry no type stubs.
 
 from dataclasses import dataclass
 
@@ -76,9 +78,9 @@ def root_body(model: mujoco.MjModel) -> int:
 
 
 def _fitting_distance(model: mujoco.MjModel, data: mujoco.MjData, root: int) -> float:
-    """How far away the robot in its present pose fills about half of the picture's height."""
+    """How far away the robot in its present pose fills a good part of the picture."""
     own = model.body_rootid[model.geom_bodyid] == model.body_rootid[root]  # (ngeom,)
     if root == 0 or not own.any():
         return 1.5 * float(model.stat.extent)
     reach = np.linalg.norm(data.geom_xpos[own] - data.xpos[root], axis=1) + model.geom_rbound[own]
-    return 2.1 * float(reach.max()) / np.tan(np.deg2rad(model.vis.global_.fovy) / 2)
+    return 1.4 * float(reach.max()) / np.tan(np.deg2rad(model.vis.global_.fovy) / 2)

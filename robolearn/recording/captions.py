@@ -67,7 +67,7 @@ class Captions:
             if since_s < FLASH_S:
                 self._flash(draw, 1 - since_s / FLASH_S)
         if not trajectory.alive[step]:
-            self._write_badge(draw, y, "fallen", small)
+            self._write_badge(draw, y, "life ended", small)
         return np.asarray(image)
 
     def _write(
@@ -76,6 +76,7 @@ class Captions:
         position: tuple[float, float],
         text: str,
         size: int,
+        *,
         anchor: str = "la",
         fill: tuple[int, int, int, int] = _WHITE,
     ) -> None:

@@ -1,4 +1,6 @@
 """Makes films (H.264 in .mp4) and still pictures of trajectories, one frame in memory at a time."""
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo's compiled modules carry no type stubs.
 
 import math
 import os
@@ -27,6 +29,7 @@ def write_film(
     trajectory: Trajectory,
     models: Models,
     camera: Camera | None = None,
+    *,
     size: tuple[int, int] = (640, 480),
     fps: float = 30.0,
     slow: float = 1.0,
@@ -53,9 +56,9 @@ def write_film(
         raise UserError(f"film: fps and slow must be above 0, got {fps} and {slow}")
     stride, rate = frame_rate(trajectory.control_step_s, fps, slow)
     captions = Captions(trajectory, size, caption)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.stem + ".part.mp4")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with (
             FrameRenderer(models[0][1], size, camera) as renderer,
             closing(_open_film(partial, size, rate)) as film,
@@ -84,7 +87,10 @@ def preview(
     camera: Camera | None = None,
     size: tuple[int, int] = (640, 480),
 ) -> Path:
-    """Draw the pose `qpos` (nq,) into the picture `path` (.png); raises UserError without OpenGL."""
+    """Draw the pose `qpos` (nq,) into the picture `path` (.png).
+
+    Raises UserError when no OpenGL works.
+    """
     path = Path(path)
     with FrameRenderer(model, size, camera) as renderer:
         picture = renderer.render(qpos)
@@ -103,10 +109,11 @@ def _open_film(path: Path, size: tuple[int, int], rate: float):
     return imageio_ffmpeg.write_frames(
         str(path),
         size,
-        fps=Fraction(rate).limit_denominator(1000),
+        # A fraction, so that 1/0.06 frames per second stay that; its annotation says int.
+        fps=Fraction(rate).limit_denominator(1000),  # pyright: ignore[reportArgumentType]
         codec="libx264",
         pix_fmt_out="yuv420p",
-        quality=None,
+        quality=None,  # pyright: ignore[reportArgumentType] -- the rate factor replaces it
         macro_block_size=2,
         ffmpeg_log_level="error",
         # faststart puts the index first, so that browsers play while they load.

@@ -5,6 +5,8 @@ that draws one small picture in a subprocess survives all of that. The choice is
 process. `python -m robolearn.recording.gl --install-if-needed` gives a Linux machine without
 OpenGL a software one, without root.
 """
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo's compiled modules carry no type stubs.
 
 import argparse
 import functools
@@ -98,15 +100,15 @@ def probe(kind: str) -> bool:
 
 
 def draw_trial_picture(kind: str) -> None:
-    """Draw a white sphere with this kind of OpenGL; raises if it does not appear.
+    """Draw a sphere with this kind of OpenGL; raises if it does not appear.
 
     Run in a process of its own: a broken driver may end the process.
     """
-    import mujoco
-    import numpy as np
+    import mujoco  # noqa: PLC0415 -- only in the probe: a broken MUJOCO_GL makes it raise
+    import numpy as np  # noqa: PLC0415
 
     model = mujoco.MjModel.from_xml_string(
-        "<mujoco><worldbody><light pos='0 0 3'/><geom size='1' rgba='1 1 1 1'/></worldbody></mujoco>"
+        "<mujoco><worldbody><light pos='0 0 3'/><geom size='1'/></worldbody></mujoco>"
     )
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)

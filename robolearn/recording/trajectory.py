@@ -46,8 +46,8 @@ class ShiftEvent:
         """A few words for people: `front left leg dead`."""
         kind, *details = self.spec.split("@")[0].split(":")
         details = [detail.replace("_", " ") for detail in details]
-        if kind in _TITLES and len(details) == 2:
-            return _TITLES[kind].format(target=details[0], value=details[1])
+        if kind in _TITLES and len(details) >= 2:
+            return _TITLES[kind].format(target=details[0], value=" ".join(details[1:]))
         return " ".join([kind.replace("_", " "), *details])
 
     def is_active(self, time_s: float) -> bool:
@@ -106,9 +106,11 @@ class Trajectory:
         return None if self.mocap_pos is None else self.mocap_pos[step]
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write to `path` (`.npz`), whole or not at all; returns the path."""
+        """Write to `path` (`.npz`), whole or not at all; returns the path.
+
+        Raises UserError when the file cannot be written.
+        """
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         about = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -126,8 +128,12 @@ class Trajectory:
         content = io.BytesIO()
         np.savez_compressed(content, about=text, **arrays)
         partial = path.with_name(path.name + ".part")
-        partial.write_bytes(content.getvalue())
-        os.replace(partial, path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(content.getvalue())
+            os.replace(partial, path)
+        except OSError as error:
+            raise UserError(f"trajectory {str(path)!r} cannot be written: {error}") from error
         return path
 
     @classmethod

@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from robolearn.errors import unknown_name
+from robolearn.errors import UserError, unknown_name
 from robolearn.shifts.motor_gain import scale_motors
 from robolearn.shifts.shift import Ids, Shift, number, register
 from robolearn.simulation import Simulation
@@ -18,6 +18,14 @@ MODES = ("dead", "locked", "shortened", "amputated")
 # MuJoCo needs some mass on a moving body; the joint's armature keeps its motion well posed.
 _NO_MASS = 1e-6  # kg
 
+# For each kind of geom with a length: the elements of its size among which the longest is it.
+_LENGTH_AXES = {
+    mujoco.mjtGeom.mjGEOM_CAPSULE: [1],
+    mujoco.mjtGeom.mjGEOM_CYLINDER: [1],
+    mujoco.mjtGeom.mjGEOM_ELLIPSOID: [0, 1, 2],
+    mujoco.mjtGeom.mjGEOM_BOX: [0, 1, 2],
+}
+
 
 @register
 @dataclass(frozen=True)
@@ -27,8 +35,9 @@ class LimbDamage(Shift):
     Attributes:
         leg: name of the leg, by where it stands.
         mode: "dead": its motors give no torque; "locked": its joints hold their angle of the onset;
-            "shortened": the lower link keeps `fraction` of its length, and its mass in proportion;
-            "amputated": the lower link has no contact, no weight and is not drawn.
+            "shortened": the lower link keeps `fraction` of its length, and what stands at its end
+            moves up with it; "amputated": the lower link has no contact, no weight (a milligram,
+            which MuJoCo needs), no motor and is not drawn.
         fraction: of the lower link's length, for "shortened".
     """
 
@@ -56,8 +65,14 @@ class LimbDamage(Shift):
         return f"{self.kind}:{self.leg}:{self.mode}{tail}"
 
     def check(self, world: World) -> None:
-        """Raise UserError if the world has no such leg."""
-        world.leg(self.leg)
+        """Raise UserError if the world has no such leg, or one that this mode cannot change."""
+        leg = world.leg(self.leg)
+        for body in _with_children(world.spec.body(leg.lower_link)):
+            if self.edits_scene and body.explicitinertial:
+                raise UserError(
+                    f"limb_damage:{self.leg}:{self.mode}: the mass of {body.name!r} must come from "
+                    f"its geoms, but the scene of {world.name} states it"
+                )
 
     def edit(self, spec: mujoco.MjSpec, world: World) -> None:
         """Shorten or take away the lower link in a copy of the scene."""
@@ -78,8 +93,15 @@ class LimbDamage(Shift):
         if self.mode == "dead":
             scale_motors(simulation, ids, leg.motors, 0.0)
         elif self.mode == "amputated":
-            below = [m for m in leg.motors if _drives(world, int(m), leg.lower_link)]
-            scale_motors(simulation, ids, np.array(below, dtype=np.int64), 0.0)
+            lost = [body.name for body in _with_children(world.spec.body(leg.lower_link))]
+            bodies = np.array([world.model.body(name).id for name in lost])
+            geoms = np.flatnonzero(np.isin(world.model.geom_bodyid, bodies))
+            for affinity in ("contype", "conaffinity"):
+                simulation.write_body(f"geom_{affinity}", ids, geoms, 0)
+                simulation.write_body(f"body_{affinity}", ids, bodies, 0)
+            joints = world.model.actuator_trnid[leg.motors, 0]
+            below = leg.motors[np.isin(world.model.jnt_bodyid[joints], bodies)]
+            scale_motors(simulation, ids, below, 0.0)
         elif self.mode == "locked":
             offset = memory - world.model.qpos0[leg.qpos]  # (k, joints)
             data = simulation.body("eq_data", ids)
@@ -96,28 +118,45 @@ class LimbDamage(Shift):
         return isinstance(other, LimbDamage) and other.leg == self.leg and other != self
 
 
-def _drives(world: World, motor: int, body: str) -> bool:
-    joint = int(world.model.actuator_trnid[motor, 0])
-    return world.model.body(int(world.model.jnt_bodyid[joint])).name == body
+def _with_children(body: mujoco.MjsBody) -> list[mujoco.MjsBody]:
+    """Return a body and all that hangs on it."""
+    return [body, *(below for child in body.bodies for below in _with_children(child))]
 
 
 def _shorten(link: mujoco.MjsBody, fraction: float) -> None:
-    """Scale the link's geoms and sites towards its joint; capsules lose length, not girth."""
-    for geom in link.geoms:
-        if np.isfinite(geom.fromto).all():
-            full = np.linalg.norm(geom.fromto[3:] - geom.fromto[:3])
-            geom.fromto = geom.fromto * fraction
-            if np.isfinite(geom.mass) and full > 0:
+    """Scale the positions of what the link carries; geoms along it lose length, never girth.
+
+    A geom with a stated mass keeps `fraction` of it where it lost length; one with a density keeps
+    its density, as in the shortened ants of the literature, so that its round ends still weigh.
+    """
+    for body in _with_children(link):
+        for geom in body.geoms:
+            stretched = geom.type in _LENGTH_AXES
+            if np.isfinite(geom.fromto).all():
+                geom.fromto = geom.fromto * fraction
+            else:
+                geom.pos = geom.pos * fraction
+                if stretched:
+                    size = geom.size.copy()
+                    axes = _LENGTH_AXES[geom.type]
+                    size[axes[int(np.argmax(size[axes]))]] *= fraction
+                    geom.size = size
+            if stretched and np.isfinite(geom.mass):
                 geom.mass = geom.mass * fraction
-        else:
-            geom.pos = geom.pos * fraction
-    for site in link.sites:
-        site.pos = site.pos * fraction
+        for site in body.sites:
+            site.pos = site.pos * fraction
+        for child in body.bodies:
+            child.pos = child.pos * fraction
 
 
 def _take_away(link: mujoco.MjsBody) -> None:
-    for geom in link.geoms:
-        geom.contype = geom.conaffinity = 0
-        geom.mass = _NO_MASS
-        geom.rgba = np.array([*geom.rgba[:3], 0.0])
-        geom.material = ""
+    """Make the link weightless and invisible; its contacts are switched off by `apply`.
+
+    They must stay in the edited scene: a body without contacts has no node in the tree that all
+    individuals share for finding collisions.
+    """
+    for body in _with_children(link):
+        for geom in body.geoms:
+            geom.mass = _NO_MASS
+            geom.rgba = np.array([*geom.rgba[:3], 0.0])
+            geom.material = ""

@@ -1,5 +1,6 @@
 """What a shift is: a frozen value that changes the body, the world or the senses of individuals."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -18,9 +19,10 @@ Ids = NDArray[np.int64]
 class Shift:
     """One change. Subclasses add frozen fields and override what they need.
 
-    The body of an individual is a pure function of the compiled scene and its active shifts: all
-    `edit`s are compiled into one variant of the scene, then `apply` runs for each shift in the order
-    of their onsets. So a shift applied twice equals once, and a removed one equals never.
+    The body of an individual is a pure function of the compiled scene and the set of its active
+    shifts: all `edit`s are compiled into one edited scene, then `apply` runs for each shift, in an
+    order that does not depend on their onsets. So a shift applied twice equals once, and a removed
+    one equals never.
     """
 
     kind: ClassVar[str]
@@ -52,7 +54,7 @@ class Shift:
         return False
 
     def __call__(self, spec: mujoco.MjSpec, world: World) -> None:
-        """Be an edit of `World.variant`."""
+        """Be an edit of `World.compile_edited`."""
         self.edit(spec, world)
 
     @property
@@ -82,21 +84,32 @@ def make_shift(kind: str, world: World, **values: Any) -> Shift:
     Raises:
         UserError: unknown kind, parameter or leg, or a value out of range; names the nearest.
     """
-    if kind not in _REGISTRY:
-        raise unknown_name("shift", kind, _REGISTRY)
+    shift_type = shift_kind(kind)
     admissible = world.definition.get("shifts", [])
     if kind not in admissible:
         raise UserError(f"shift {kind!r} does not apply to {world.name} (valid: {admissible})")
-    names = [f.name for f in fields(_REGISTRY[kind])]
-    for name in values:
-        if name not in names:
-            raise unknown_name(f"parameter of shift {kind}", name, names)
+    check_parameters(kind, values)
     try:
-        shift = _REGISTRY[kind](**values)
+        shift = shift_type(**values)
     except TypeError as error:
         raise UserError(f"shift {kind}: {error}") from None
     shift.check(world)
     return shift
+
+
+def shift_kind(kind: Any) -> type[Shift]:
+    """Return the class of a kind of shift; raises UserError with the nearest name."""
+    if not isinstance(kind, str) or kind not in _REGISTRY:
+        raise unknown_name("shift", kind, _REGISTRY)
+    return _REGISTRY[kind]
+
+
+def check_parameters(kind: str, names: Iterable[Any]) -> None:
+    """Raise UserError, with the nearest name, unless the shift has all parameters in `names`."""
+    valid = [f.name for f in fields(shift_kind(kind))]
+    for name in names:
+        if name not in valid:
+            raise unknown_name(f"parameter of shift {kind}", name, valid)
 
 
 def number(value: Any, key: str, low: float, high: float = np.inf) -> float:

@@ -1,8 +1,8 @@
 """A World: one MJCF scene compiled once, with the names that shifts and tasks speak of resolved."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,12 @@ from robolearn.errors import UserError, unknown_name
 # A locked joint must hold under its motor's whole torque; MuJoCo's default equality is far too soft.
 _LOCK_SOLREF = (0.008, 1.0)
 _LOCK_SOLIMP = (0.99, 0.9999, 0.001, 0.5, 2.0)
+
+_CAMERA_MODES = {
+    "fixed": mujoco.mjtCamLight.mjCAMLIGHT_FIXED,
+    "track": mujoco.mjtCamLight.mjCAMLIGHT_TRACK,
+    "trackcom": mujoco.mjtCamLight.mjCAMLIGHT_TRACKCOM,
+}
 
 
 @dataclass(frozen=True)
@@ -88,29 +94,20 @@ class World:
             raise unknown_name(f"leg of {self.name}", name, self.legs)
         return self.legs[name]
 
-    def variant(self, edits: tuple[Callable[[mujoco.MjSpec, "World"], None], ...]) -> mujoco.MjModel:
-        """Compile this scene with `edits` applied to a copy of it, in order; cached.
-
-        Every edit must be hashable and must keep the number of elements, so that the fields of the
-        result can stand in for the fields of `model`.
-        """
-        return _compile_variant(self, edits)
+    def compile_edited(
+        self, edits: Iterable[Callable[[mujoco.MjSpec, "World"], None]]
+    ) -> mujoco.MjModel:
+        """Compile a copy of this scene to which `edits` were applied, in order."""
+        spec = self.spec.copy()
+        for edit in edits:
+            edit(spec, self)
+        return spec.compile()
 
     def __hash__(self) -> int:
         return id(self)
 
     def __eq__(self, other: object) -> bool:
         return self is other
-
-
-@lru_cache(maxsize=256)
-def _compile_variant(
-    world: World, edits: tuple[Callable[[mujoco.MjSpec, World], None], ...]
-) -> mujoco.MjModel:
-    spec = world.spec.copy()
-    for edit in edits:
-        edit(spec, world)
-    return spec.compile()
 
 
 def load_world(name: str, variant: str | None = None) -> World:
@@ -149,7 +146,12 @@ def load_world(name: str, variant: str | None = None) -> World:
         leg: _resolve_leg(model, leg, values, path)
         for leg, values in section.get("legs", {}).items()
     }
-    return World(name, definition, spec, model, int(section.get("substeps", 1)), legs)
+    substeps = section.get("substeps", 1)
+    if isinstance(substeps, bool) or not isinstance(substeps, int) or substeps < 1:
+        raise UserError(
+            f"{path}: world.substeps must be a whole number of at least 1, got {substeps!r}"
+        )
+    return World(name, definition, spec, model, substeps, legs)
 
 
 def _section(definition: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
@@ -180,6 +182,10 @@ def _read_scene(folder: Path, section: dict[str, Any], path: Path) -> mujoco.MjS
 
 def _name_everything(spec: mujoco.MjSpec) -> None:
     """Give nameless elements a name: a body after its first joint, a motor after its joint."""
+    for kind, elements in (("light", spec.lights), ("texture", spec.textures)):
+        for i, element in enumerate(elements):
+            if not element.name:
+                element.name = f"{kind}_{i}"
     for body in spec.bodies:
         if not body.name and body.first_joint() is not None:
             body.name = f"{body.first_joint().name}_link"
@@ -206,12 +212,18 @@ def _add_lock(spec: mujoco.MjSpec, joint: str) -> None:
 
 def _add_camera(spec: mujoco.MjSpec, name: str, values: dict[str, Any], path: Path) -> None:
     """Add a camera that a borrowed scene lacks; keys body, mode, pos and xyaxes."""
-    body = spec.body(values.get("body", "world"))
-    if body is None:
-        raise UserError(f"{path}: camera {name!r} names the unknown body {values['body']!r}")
-    camera = body.add_camera(name=name, pos=values["pos"])
+    bodies = [body.name for body in spec.bodies]
+    if values.get("body", "world") not in bodies:
+        raise UserError(f"{path}: camera {name!r}: {unknown_name('body', values['body'], bodies)}")
+    mode = values.get("mode", "fixed")
+    if mode not in _CAMERA_MODES:
+        raise UserError(f"{path}: camera {name!r}: {unknown_name('mode', mode, _CAMERA_MODES)}")
+    for key in ("pos", "xyaxes"):
+        if key not in values:
+            raise UserError(f"{path}: camera {name!r} lacks the key {key!r}")
+    camera = spec.body(values.get("body", "world")).add_camera(name=name, pos=values["pos"])
     camera.alt.xyaxes = values["xyaxes"]
-    camera.mode = getattr(mujoco.mjtCamLight, f"mjCAMLIGHT_{values.get('mode', 'fixed').upper()}")
+    camera.mode = _CAMERA_MODES[mode]
 
 
 def _set_option(spec: mujoco.MjSpec, key: str, value: Any, path: Path) -> None:

@@ -1,0 +1,44 @@
+# Two commands do everything on a machine with Python 3.11+, pip and make:
+#   make demo   train a spiking walker, break its legs, measure it, film it
+#   make test   the quick tests
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := runs/demo
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: demo test test-slow check install clean
+
+demo: $(VENV)/.installed
+	@if [ -d $(RUN) ]; then $(BIN)/robolearn train --resume $(RUN); \
+	else $(BIN)/robolearn train quickstart --out $(RUN); fi
+	$(BIN)/robolearn evaluate $(RUN) --json $(RUN)/evaluation.json
+	$(BIN)/robolearn record $(RUN) --shift limb_damage:front_left:dead@5s --out $(RUN)/films/front_left_dead
+
+test: $(VENV)/.developed
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-slow: $(VENV)/.developed
+	$(BIN)/python -m pytest -m slow
+
+check: $(VENV)/.developed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/python -m pytest tests/test_import_direction.py
+
+install: $(VENV)/.developed
+
+# constraints.txt pins what was tested, torch to a release with a small CPU build.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	$(BIN)/python -m robolearn.recording.gl --install-if-needed
+	touch $@
+
+$(VENV)/.developed: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache

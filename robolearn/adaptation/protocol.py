@@ -1,0 +1,343 @@
+"""The adaptation protocol: which shifts an agent meets, when, how often, and which are new to it.
+
+A protocol is a YAML file, such as `configs/protocols/damage.yaml`:
+
+    onset: mid_life            # birth, early, mid_life or late
+    episodes: 8                # lives under each condition
+    seeds: test                # or validation, to choose between agents
+    life_s: 10                 # length of a life; the env's own if left out
+    walks_above: 0.05          # least mean performance of an intact twin that counts as walking
+    conditions:
+      - {kind: limb_damage, leg: every, mode: [dead, locked]}
+
+A list makes a condition of each element (of each combination, if there are several lists), and
+`every` stands for each leg of the body.
+"""
+
+import dataclasses
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from robolearn.definitions import data_folder, read_yaml
+from robolearn.errors import UserError, unknown_name
+from robolearn.learning.evolution import TEST, VALIDATION
+from robolearn.shifts import Shift, ShiftPlan, make_shift, parse_shift, shift_kinds
+from robolearn.shifts.shift import number
+from robolearn.worlds import World
+
+# Share of the life that has passed when the shift begins.
+ONSETS: dict[str, Any] = {
+    "birth": 0.0,
+    "early": 0.2,
+    "mid_life": {"uniform": [0.45, 0.55]},
+    "late": 0.8,
+}
+SEEDS = {"test": TEST, "validation": VALIDATION}
+EVERY_LEG = "every"
+
+# Purpose key of the stream that draws what befalls a life; envs own 1 and brains 2.
+_CONDITION_STREAM = 3
+
+Seen = Literal["seen", "unseen", "partly"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One way in which lives are disturbed.
+
+    Attributes:
+        name: the shift as written on the command line, such as "limb_damage:front_left:dead".
+        plans: what happens, with onsets in seconds of life.
+        group: what the condition shares with those of other legs, such as "limb_damage:dead", or of
+            other severities, such as "motor_gain:all".
+        leg: the one leg that is hurt; None if none or several are.
+        seen: whether the agent could meet this shift in training, at whatever onset: always, never,
+            or for part of the values that the condition draws.
+    """
+
+    name: str
+    plans: tuple[ShiftPlan, ...]
+    group: str
+    leg: str | None
+    seen: Seen
+
+    def draw(self, world: World, life_seed: int) -> tuple[tuple[ShiftPlan, ...], int]:
+        """Draw what happens in one life.
+
+        Conditions with the same law of onset begin at the same instant of a life: the draw is keyed
+        by the life alone, so that they are compared on equal terms and share their intact twins.
+
+        Returns:
+            The plans with one value each, times on the grid of control steps, and the control step
+            of the first onset.
+
+        Raises:
+            ValueError: a plan does not happen in this life.
+        """
+        rng = np.random.default_rng([life_seed, _CONDITION_STREAM])
+        plans = tuple(_fix(plan, world, rng) for plan in self.plans)
+        return plans, min(round(plan.onset_s / world.control_step_s) for plan in plans)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is asked of every agent alike.
+
+    Attributes:
+        name: of the file, without its ending.
+        templates: the conditions as written: mappings, or texts of the command line.
+        onset: a name in `ONSETS`.
+        episodes: lives under each condition.
+        seeds: a name in `SEEDS`: which of a seed's lives, disjoint from those of training.
+        life_s: length of a life in s; None for the env's own.
+        walks_above: an episode whose intact twin has no higher mean performance than this, in the
+            task's unit, counts as a failure.
+    """
+
+    name: str
+    templates: tuple[dict[str, Any] | str, ...]
+    onset: str = "mid_life"
+    episodes: int = 8
+    seeds: str = "test"
+    life_s: float | None = None
+    walks_above: float = 0.05
+
+    def life_steps(self, world: World) -> int:
+        """Return the length of a life in control steps.
+
+        Raises:
+            UserError: neither the protocol nor the world has one.
+        """
+        if self.life_s is not None:
+            return max(1, round(self.life_s / world.control_step_s))
+        steps = world.definition.get("max_episode_steps")
+        if steps is None:
+            raise UserError(
+                f"protocol {self.name}: {world.name} has no length of life of its own, give life_s"
+            )
+        return int(steps)
+
+    def conditions(self, world: World, trained_on: tuple[ShiftPlan, ...] = ()) -> list[Condition]:
+        """Return the conditions for a body, in the order of the file.
+
+        Args:
+            world: whose legs `every` stands for.
+            trained_on: what could happen in the lives of training.
+
+        Raises:
+            UserError: a condition does not fit the world or the life, or stands there twice.
+        """
+        life_s = self.life_steps(world) * world.control_step_s
+        conditions: dict[str, Condition] = {}
+        for template in self.templates:
+            for text, plan in _plans(template, world, self._onset_s(life_s)):
+                _check(text, plan, world, life_s)
+                shifts = _possible_shifts(plan)
+                traits = {_group_and_leg(shift, world) for shift in shifts}
+                group, leg = traits.pop() if len(traits) == 1 else (plan.kind, None)
+                name = text or shifts[0].label
+                if name in conditions:
+                    raise UserError(f"protocol {self.name}: condition {name!r} stands there twice")
+                seen = _seen(shifts, trained_on)
+                conditions[name] = Condition(name, (plan,), group, leg, seen)
+        return list(conditions.values())
+
+    def with_shifts(self, texts: list[str] | tuple[str, ...]) -> "Protocol":
+        """Return this protocol with other conditions, one for each text of the command line.
+
+        A text that gives no time, such as "limb_damage:front_left:dead", follows the protocol's
+        onset; "@0s" is at birth. A comma in a text draws one of several values for each episode.
+
+        Raises:
+            UserError: a text cannot be read, or there is none.
+        """
+        if not texts:
+            raise UserError("expected at least one shift")
+        for text in texts:
+            parse_shift(text)
+        return dataclasses.replace(self, name=f"{self.name} (own shifts)", templates=tuple(texts))
+
+    def _onset_s(self, life_s: float) -> Any:
+        share = ONSETS[self.onset]
+        if isinstance(share, dict):
+            return {"uniform": [life_s * bound for bound in share["uniform"]]}
+        return life_s * share
+
+
+def load_protocol(name_or_path: str | Path) -> Protocol:
+    """Read a protocol by its name under `configs/protocols/`, or from a YAML file of one's own.
+
+    Raises:
+        UserError: no such protocol; unknown or missing key; a value out of range.
+    """
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        folder = data_folder("configs") / "protocols"
+        valid = protocol_names()
+        if str(name_or_path) not in valid:
+            raise unknown_name("protocol", name_or_path, valid)
+        path = folder / f"{name_or_path}.yaml"
+    content = read_yaml(path)
+    keys = [f.name for f in dataclasses.fields(Protocol) if f.name not in ("name", "templates")]
+    keys.append("conditions")
+    for key in content:
+        if key not in keys:
+            raise UserError(f"{path}: {unknown_name('key', key, keys)}")
+    for key, valid in (("onset", ONSETS), ("seeds", SEEDS)):
+        if key in content and content[key] not in valid:
+            raise UserError(f"{path}: {unknown_name(key, content[key], valid)}")
+    episodes = content.get("episodes", Protocol.episodes)
+    if isinstance(episodes, bool) or not isinstance(episodes, int) or episodes < 1:
+        raise UserError(f"{path}: episodes must be a whole number of at least 1, got {episodes!r}")
+    if content.get("life_s") is not None:
+        content["life_s"] = number(content["life_s"], f"{path}: life_s", 1e-3)
+    if "walks_above" in content:
+        content["walks_above"] = number(content["walks_above"], f"{path}: walks_above", 0.0)
+    templates = content.pop("conditions", None)
+    if not isinstance(templates, list) or not templates:
+        raise UserError(f"{path}: conditions must be a list of shifts, got {templates!r}")
+    for template in templates:
+        _check_template(template, path)
+    return Protocol(name=path.stem, templates=tuple(templates), **content)
+
+
+def protocol_names() -> list[str]:
+    """Return the sorted names of the protocols under `configs/protocols/`."""
+    return sorted(file.stem for file in (data_folder("configs") / "protocols").glob("*.yaml"))
+
+
+def _check_template(template: Any, path: Path) -> None:
+    """Raise UserError unless `template` is a text, or a mapping with a kind and its parameters."""
+    if isinstance(template, str):
+        parse_shift(template)
+        return
+    if not isinstance(template, dict):
+        raise UserError(f"{path}: a condition must be a mapping or a text, got {template!r}")
+    kind = template.get("kind")
+    if kind not in shift_kinds():
+        raise UserError(f"{path}: {unknown_name('shift', kind, shift_kinds())}")
+    names = ["kind", *(f.name for f in dataclasses.fields(shift_kinds()[kind]))]
+    for key in template:
+        if key not in names:
+            raise UserError(f"{path}: {unknown_name(f'key of condition {kind}', key, names)}")
+    for key, value in template.items():
+        if value == [] or isinstance(value, dict):
+            raise UserError(f"{path}: {kind}: {key} must be a value or a list, got {value!r}")
+
+
+def _plans(
+    template: dict[str, Any] | str, world: World, onset_s: Any
+) -> list[tuple[str, ShiftPlan]]:
+    """Return (text, plan) of each condition of a template; a mapping has no text."""
+    if isinstance(template, str):
+        plan = parse_shift(template)
+        untimed = "@" not in template
+        return [(template, dataclasses.replace(plan, onset_s=onset_s) if untimed else plan)]
+    choices = []
+    for key, value in template.items():
+        if value == EVERY_LEG:
+            if not world.legs:
+                raise UserError(f"{key}: {EVERY_LEG}: {world.name} has no legs")
+            choices.append(list(world.legs))
+        else:
+            choices.append(value if isinstance(value, list) else [value])
+    combinations = itertools.product(*choices)
+    mappings = [dict(zip(template, values, strict=True)) for values in combinations]
+    return [("", ShiftPlan.from_mapping({**m, "onset_s": onset_s})) for m in mappings]
+
+
+def _check(text: str, plan: ShiftPlan, world: World, life_s: float) -> None:
+    """Raise UserError if the plan does not fit the world or leaves too little life to measure."""
+    plan.check(world, life_s)
+    for shift in _possible_shifts(plan):
+        make_shift(plan.kind, world, **dataclasses.asdict(shift))
+    latest = max(_possible_values(plan.onset_s))
+    # The metrics need an early window, a tenth of the life, and a step after it.
+    if latest > 0.9 * life_s - world.control_step_s:
+        raise UserError(
+            f"{text or plan.kind}: an onset at {latest:g} s leaves less than a tenth of the life "
+            f"({life_s:g} s) to measure"
+        )
+    if plan.end_s is not None and min(_possible_values(plan.end_s)) <= latest:
+        raise UserError(f"{text or plan.kind}: the shift must end after its onset at {latest:g} s")
+
+
+def _fix(plan: ShiftPlan, world: World, rng: np.random.Generator) -> ShiftPlan:
+    """Draw one life's case of a plan."""
+    drawn = plan.draw(world, rng)
+    if drawn is None:
+        raise ValueError(f"{plan.kind}: a shift of a protocol must happen, its probability be 1")
+    shift, onset_s, end_s = drawn
+    step_s = world.control_step_s
+    return ShiftPlan(
+        kind=plan.kind,
+        values=dataclasses.asdict(shift),
+        onset_s=round(onset_s / step_s) * step_s,
+        end_s=None if np.isinf(end_s) else round(end_s / step_s) * step_s,
+    )
+
+
+def _possible_values(value: Any) -> list[Any]:
+    """Return what may be drawn: all of a list, both ends and the middle of a uniform range."""
+    if isinstance(value, dict):
+        return [float(x) for x in np.linspace(*value["uniform"], num=3)]
+    return value if isinstance(value, list) else [value]
+
+
+def _possible_shifts(plan: ShiftPlan) -> list[Shift]:
+    """Return the shifts that a plan may draw, uniform ranges at their ends and middle."""
+    combinations = itertools.product(*(_possible_values(v) for v in plan.values.values()))
+    kind = shift_kinds()[plan.kind]
+    return [kind(**dict(zip(plan.values, values, strict=True))) for values in combinations]
+
+
+def _group_and_leg(shift: Shift, world: World) -> tuple[str, str | None]:
+    """Return the group of `Condition` and the one leg that is hurt, from the shift's label."""
+    kind, *values = shift.label.split(":")
+    legs = shift.legs(world)
+    if len(legs) != 1:
+        return ":".join([kind, *(value for value in values if not _is_number(value))]), None
+    has_leg_field = any(field.name == "leg" for field in dataclasses.fields(shift))
+    rest = ["leg" if value == legs[0] else value for value in values]
+    if has_leg_field:
+        rest.remove("leg")
+    return ":".join([kind, *rest]), legs[0]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _seen(shifts: list[Shift], trained_on: tuple[ShiftPlan, ...]) -> Seen:
+    """Tell whether all, none or some of `shifts` could be drawn in training."""
+    met = [any(_could_draw(plan, shift) for plan in trained_on) for shift in shifts]
+    if all(met):
+        return "seen"
+    return "partly" if any(met) else "unseen"
+
+
+def _could_draw(plan: ShiftPlan, shift: Shift) -> bool:
+    """Return whether a plan draws `shift` with positive probability (or density)."""
+    if plan.kind != shift.kind or plan.probability == 0:
+        return False
+    choices = []
+    for name, value in plan.values.items():
+        if isinstance(value, dict):
+            low, high = value["uniform"]
+            wanted = getattr(shift, name)
+            choices.append([wanted if low <= wanted <= high else low])
+        else:
+            choices.append(value if isinstance(value, list) else [value])
+    # Built anew, so that what a mode does not use (a dead leg's fraction) makes no difference.
+    return any(
+        type(shift)(**dict(zip(plan.values, values, strict=True))) == shift
+        for values in itertools.product(*choices)
+    )

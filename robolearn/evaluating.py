@@ -1,0 +1,101 @@
+"""The verb `evaluate`: a protocol on one trained agent, or on every run of a folder of runs."""
+
+import dataclasses
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from robolearn.adaptation.evaluation import Evaluation, evaluate
+from robolearn.adaptation.protocol import Protocol, load_protocol
+from robolearn.adaptation.table import print_evaluation, print_summary, summarise
+from robolearn.errors import UserError
+from robolearn.tracking.atomic_file import write_atomically
+from robolearn.tracking.plain_values import to_strict_json
+from robolearn.tracking.progress import Progress
+from robolearn.zoo import TrainedAgent, load_trained
+
+
+def evaluate_agents(
+    agent: str,
+    protocol_name: str,
+    shifts: list[str],
+    episodes: int | None,
+    seed: int,
+    json_file: Path | None,
+    command: list[str],
+) -> list[Evaluation]:
+    """Evaluate a zoo agent, a run, or every run in a folder; print the table, write the JSON.
+
+    Args:
+        agent: zoo name, run folder, or a folder whose sub-folders are runs.
+        protocol_name: a name in `configs/protocols/`, or a path.
+        shifts: texts that replace the protocol's conditions; may be empty.
+        episodes: lives for each condition; None takes the protocol's.
+        seed: keys the test lives.
+        json_file: where the raw numbers go; None writes none.
+        command: the command line word by word, kept with the result.
+
+    Raises:
+        UserError: unknown agent, protocol or shift.
+    """
+    protocol = load_protocol(protocol_name)
+    if shifts:
+        protocol = protocol.with_shifts(shifts)
+    if episodes is not None:
+        protocol = dataclasses.replace(protocol, episodes=episodes)
+    console = Console(emoji=False, markup=False, highlight=False)
+    evaluations = []
+    for trained in [load_trained(folder) for folder in _runs(agent)]:
+        result = evaluate_one(trained, protocol, seed, shlex.join(["robolearn", *command[1:]]))
+        evaluations.append(result)
+        if not console.is_terminal or len(evaluations) == 1:
+            console.print(trained.name)
+        print_evaluation(result, console)
+    if len(evaluations) > 1:
+        print_summary(summarise(evaluations), console)
+    if json_file is not None:
+        content = [evaluation.to_json() for evaluation in evaluations]
+        text = json.dumps(to_strict_json(content if len(content) > 1 else content[0]), indent=1)
+        write_atomically(json_file, text.encode())
+        console.print(f"raw numbers: {json_file}")
+    return evaluations
+
+
+def evaluate_one(
+    trained: TrainedAgent, protocol: Protocol, seed: int, command: str | None = None
+) -> Evaluation:
+    """Run a protocol on one trained agent, with progress on stderr."""
+    with Progress(100, unit="percent", stream=sys.stderr) as progress:
+        return evaluate(
+            trained.env_name,
+            trained.agent,
+            trained.genome,
+            protocol,
+            trained_on=trained.trained_on,
+            seed=seed,
+            env_options=trained.env_options,
+            progress=_in_percent(progress),
+            command=command,
+        )
+
+
+def _in_percent(progress: Progress) -> Callable[[int, int], None]:
+    def report(done: int, total: int) -> None:
+        progress.update(int(100 * done / max(total, 1)), {})
+
+    return report
+
+
+def _runs(agent: str) -> list[str | Path]:
+    """Return the run itself, or the runs inside a folder of runs."""
+    folder = Path(agent)
+    if folder.is_dir() and not (folder / "config.yaml").is_file():
+        runs = sorted(path.parent for path in folder.glob("*/config.yaml"))
+        if not runs:
+            raise UserError(f"{agent} is no run folder, and holds none")
+        return list(runs)
+    return [agent]

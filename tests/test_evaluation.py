@@ -1,0 +1,380 @@
+"""Claims about evaluations, tried on brains whose behaviour is known beforehand."""
+
+import dataclasses
+import io
+import json
+import math
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from robolearn.adaptation.evaluation import INTACT, Evaluation, evaluate
+from robolearn.adaptation.protocol import Protocol
+from robolearn.adaptation.table import print_evaluation, print_summary, summarise
+from robolearn.agents.protocol import Gene, Genome
+from robolearn.agents.registry import make_agent
+from robolearn.envs.vector_env import RobotVectorEnv
+from robolearn.errors import UserError
+from robolearn.shifts import parse_shifts
+
+# Hip and knee amplitude, phase of the knee (rad), offsets of hip and knee: walks at about 0.8 m/s.
+GAIT = np.array([0.65, 0.76, 1.29, 0.33, 0.29], np.float32)
+LIMP = "motor_gain:all:0"
+NOTHING = "motor_gain:all:1"
+ALL_AT_ONCE = ("limb_damage:front_left:dead", "limb_damage:rear_left:dead", LIMP, NOTHING)
+
+
+class Trot:
+    """Legs on a diagonal swing together by the clock of the last two observations; never learns."""
+
+    kind = "trot"
+    observation_size = 39
+    action_size = 12
+    is_plastic = False
+    genome = Genome((Gene("gait", (5,)),))
+
+    def express(self, genomes):
+        return self.genome.split(genomes)
+
+    def new_state(self, n):
+        return SimpleNamespace(steps=np.zeros(n, np.int64))
+
+    def reset(self, parameters, state, ids, rngs):
+        state.steps[ids] = 0
+
+    def act(self, parameters, state, observation, feedback):
+        hip, knee, phase, hip_offset, knee_offset = parameters["gait"].T[:, :, None]  # (n, 1)
+        sin, cos = observation[:, -2:-1], observation[:, -1:]
+        side = np.array([1, -1, -1, 1])
+        action = np.zeros((len(observation), 4, 3), np.float32)
+        action[:, :, 1] = hip_offset + side * hip * sin
+        action[:, :, 2] = knee_offset + side * knee * (sin * np.cos(phase) + cos * np.sin(phase))
+        return np.clip(action.reshape(-1, 12), -1, 1) * feedback.alive[:, None]
+
+    def finish(self, state, feedback, ids):
+        pass
+
+
+class PlasticTrot(Trot):
+    """Stands still as soon as its plasticity is frozen."""
+
+    kind = "plastic_trot"
+    is_plastic = True
+
+    def act(self, parameters, state, observation, feedback):
+        return super().act(parameters, state, observation, feedback) * feedback.plastic[:, None]
+
+
+def run(agent=None, shifts=ALL_AT_ONCE, episodes=2, life_s=2.0, **options):
+    protocol = Protocol("short", tuple(shifts), episodes=episodes, life_s=life_s)
+    return evaluate("quadruped", agent or Trot(), GAIT, protocol, **options)
+
+
+@pytest.fixture(scope="module")
+def trotted():
+    return run(command="robolearn evaluate trot")
+
+
+@pytest.fixture(scope="module")
+def learned():
+    return run(PlasticTrot())
+
+
+def condition(evaluation, name):
+    return next(c for c in evaluation.conditions if c.name == name)
+
+
+def lives(evaluation, name, frozen=False):
+    return [x for x in evaluation.lives if (x.condition, x.frozen) == (name, frozen)]
+
+
+def test_the_intact_robot_walks(trotted):
+    assert trotted.intact["performance"] > 0.3
+    assert trotted.intact["fall_rate"] == 0
+    assert trotted.intact["walked_share"] == 1
+
+
+def test_a_shift_that_changes_nothing_costs_nothing_to_the_last_bit(trotted):
+    metrics = condition(trotted, NOTHING).metrics
+    assert metrics["retention"] == 1
+    assert metrics["drop"] == metrics["robustness_area"] == 0
+    assert math.isnan(metrics["recovered_share"])
+    for life, twin in zip(lives(trotted, NOTHING), lives(trotted, INTACT), strict=True):
+        assert dataclasses.replace(life, condition=INTACT) == twin
+
+
+def test_a_robot_gone_limp_falls_and_keeps_nothing(trotted):
+    metrics = condition(trotted, LIMP).metrics
+    assert metrics["fall_rate"] == 1
+    assert metrics["retention"] == metrics["late_performance"] == 0
+    assert metrics["late_reference"] > 0.3
+    for life in lives(trotted, LIMP):
+        assert life.fell
+        assert life.onset_s <= life.fall_s < 2.0
+        assert life.steps * 0.02 == pytest.approx(life.fall_s + 0.02)
+
+
+def test_a_dead_leg_slows_the_robot_down(trotted):
+    metrics = condition(trotted, "limb_damage:front_left:dead").metrics
+    assert metrics["retention"] < 0.9
+    assert metrics["drop"] > 0.05
+
+
+def test_before_the_onset_a_life_is_its_intact_twin_and_onsets_are_in_mid_life(trotted):
+    twins = {life.episode: life for life in lives(trotted, INTACT)}
+    for name in ALL_AT_ONCE:
+        for life in lives(trotted, name):
+            assert 0.9 - 0.01 <= life.onset_s <= 1.1 + 0.01
+            assert life.seed == twins[life.episode].seed
+            assert life.before == twins[life.episode].before
+            assert life.onset_s == twins[life.episode].onset_s
+            whole = int(life.onset_s / trotted.trace_step_s)
+            assert life.trace[:whole] == twins[life.episode].trace[:whole]
+
+
+def test_the_metrics_are_those_of_the_raw_lives(trotted):
+    for result in trotted.conditions:
+        late = np.mean([life.late for life in lives(trotted, result.name)])
+        twin = np.mean([life.late for life in lives(trotted, INTACT)])
+        assert result.metrics["late_performance"] == pytest.approx(late)
+        assert result.metrics["retention"] == pytest.approx(late / twin)
+
+
+def test_traces_hold_the_life_at_ten_hertz(trotted):
+    assert trotted.trace_step_s == pytest.approx(0.1)
+    for life in trotted.lives:
+        assert len(life.trace) == 20
+        before = np.mean(life.trace[: int(life.onset_s / 0.1)])
+        assert before == pytest.approx(life.before, abs=0.1)
+
+
+def test_an_agent_that_cannot_learn_has_no_frozen_twins(trotted):
+    assert not trotted.plastic
+    assert not any(life.frozen for life in trotted.lives)
+    assert math.isnan(condition(trotted, LIMP).metrics["plasticity_benefit"])
+    assert len(trotted.lives) == 2 * (len(ALL_AT_ONCE) + 1)
+
+
+def test_plasticity_is_frozen_at_the_very_onset(learned):
+    for name in (INTACT, *ALL_AT_ONCE):
+        for life, frozen in zip(lives(learned, name), lives(learned, name, True), strict=True):
+            assert (life.onset_s, life.seed) == (frozen.onset_s, frozen.seed)
+            assert life.before == frozen.before
+    for life, frozen in zip(lives(learned, INTACT), lives(learned, INTACT, True), strict=True):
+        assert life.late > 0.3
+        assert abs(frozen.late) < 0.1
+
+
+def test_plasticity_benefit_is_the_difference_in_differences_of_the_raw_lives(learned):
+    def late(name, frozen):
+        return np.array([life.late for life in lives(learned, name, frozen)])
+
+    for result in learned.conditions:
+        hurt = late(result.name, False) - late(result.name, True)
+        intact = late(INTACT, False) - late(INTACT, True)
+        benefit = result.metrics["plasticity_benefit"]
+        assert benefit == pytest.approx(np.mean(hurt - intact))
+    # Without damage there is nothing that plasticity could win beyond what it wins intact.
+    assert condition(learned, NOTHING).metrics["plasticity_benefit"] == 0
+    assert condition(learned, LIMP).metrics["plasticity_benefit"] < -0.3
+
+
+def test_each_onset_of_the_users_has_intact_twins_frozen_at_that_instant():
+    evaluation = run(PlasticTrot(), ("motor_gain:all:0@0.5s", "motor_gain:all:0@1s"), episodes=1)
+    assert [life.onset_s for life in lives(evaluation, INTACT, True)] == [0.5, 1.0]
+    early, late = lives(evaluation, INTACT, True)
+    assert early.total_reward != late.total_reward
+    first, second = lives(evaluation, INTACT)
+    assert first.total_reward == second.total_reward
+
+
+def test_damage_that_heals_is_gone_at_the_end():
+    evaluation = run(shifts=("motor_gain:all:0.6@0.4s-0.8s", "motor_gain:all:0.6@0.4s"), life_s=3.0)
+    healed, lasting = evaluation.conditions
+    assert healed.metrics["drop"] == lasting.metrics["drop"]
+    assert healed.metrics["late_performance"] != lasting.metrics["late_performance"]
+
+
+@pytest.mark.parametrize("kind", ["plastic_trot", "hebbian"])
+def test_the_result_depends_neither_on_batches_nor_on_threads(kind):
+    agent, genome = PlasticTrot(), GAIT
+    if kind == "hebbian":
+        task = RobotVectorEnv("quadruped").task
+        agent = make_agent("hebbian", task.observation_size, 12, task.observation_scale)
+        genome = agent.genome.initial(np.random.default_rng(3))
+    protocol = Protocol("short", ALL_AT_ONCE[:2], episodes=2, life_s=1.0)
+
+    def result(max_rows, threads):
+        found = evaluate(
+            "quadruped", agent, genome, protocol, seed=5, max_rows=max_rows, threads=threads
+        )
+        return found.to_json()
+
+    large = result(64, 2)
+    assert large == result(5, 1)
+    assert large == result(1, 1)
+
+
+def test_another_seed_has_other_lives_and_other_onsets():
+    first, second = (run(shifts=[NOTHING], episodes=1, seed=seed, life_s=1.0) for seed in (1, 2))
+    assert first.lives[0].seed != second.lives[0].seed
+    assert first.lives[0].total_reward != second.lives[0].total_reward
+
+
+def test_json_keeps_everything(trotted, learned):
+    for evaluation in (trotted, learned):
+        text = json.dumps(evaluation.to_json(), allow_nan=False)
+        again = Evaluation.from_json(json.loads(text))
+        assert again.to_json() == evaluation.to_json()
+        assert again.lives == evaluation.lives
+        for ours, theirs in zip(again.conditions, evaluation.conditions, strict=True):
+            np.testing.assert_equal(ours.metrics, theirs.metrics)
+    assert condition(trotted, LIMP).metrics["median_recovery_s"] == math.inf
+    stamp = trotted.to_json()
+    assert stamp["software"]["mujoco"]
+    assert stamp["software"]["numpy"]
+    assert stamp["command"] == "robolearn evaluate trot"
+
+
+@pytest.mark.parametrize("content", [{}, {"format": "robolearn-evaluation-0"}, []])
+def test_other_json_is_refused(content):
+    with pytest.raises(UserError, match="not an evaluation: format is"):
+        Evaluation.from_json(content)
+
+
+def test_a_json_with_a_field_missing_is_refused(trotted):
+    content = trotted.to_json()
+    del content["lives"]
+    with pytest.raises(UserError, match="lives"):
+        Evaluation.from_json(content)
+
+
+def test_a_shift_at_birth_has_no_performance_before_and_survives_json():
+    evaluation = run(shifts=["limb_damage:front_left:dead@0s"], episodes=1, life_s=1.0)
+    (life,) = lives(evaluation, "limb_damage:front_left:dead@0s")
+    assert (life.onset_s, math.isnan(life.before)) == (0, True)
+    again = Evaluation.from_json(evaluation.to_json())
+    assert math.isnan(again.lives[0].before)
+
+
+def test_progress_runs_to_its_end_and_never_back():
+    told = []
+    run(episodes=1, life_s=1.5, max_rows=3, progress=lambda done, total: told.append((done, total)))
+    done, totals = zip(*told, strict=True)
+    assert list(done) == sorted(done)
+    assert set(totals) == {done[-1]}
+    assert len(set(done)) > 2
+
+
+def test_what_was_seen_is_told_apart_in_the_means():
+    trained = parse_shifts(["limb_damage:front_left:dead@3s..6s"])
+    evaluation = run(shifts=(*ALL_AT_ONCE[:2], NOTHING), episodes=1, trained_on=trained)
+    means = evaluation.aggregates
+    assert {name: m["conditions"] for name, m in means.items()} == {
+        "seen": 1, "unseen": 2, "all": 3,
+    }  # fmt: skip
+    retention = {c.name: c.metrics["retention"] for c in evaluation.conditions}
+    assert means["seen"]["retention"] == retention["limb_damage:front_left:dead"]
+    assert means["all"]["retention"] == pytest.approx(np.mean(list(retention.values())))
+    legs = ("front_left", "rear_left")
+    worst = min(legs, key=lambda leg: retention[f"limb_damage:{leg}:dead"])
+    assert evaluation.worst_legs["limb_damage:dead"][0] == worst
+
+
+def test_an_agent_of_another_env_is_refused():
+    agent = Trot()
+    agent.observation_size = 38
+    with pytest.raises(UserError, match="the agent has 38 observations and 12 actions, quadruped"):
+        run(agent)
+    protocol = Protocol("short", ALL_AT_ONCE, life_s=1.0)
+    with pytest.raises(UserError, match=re.escape("genome: expected shape (5,) for agent 'trot'")):
+        evaluate("quadruped", Trot(), GAIT[:4], protocol)
+
+
+# Tables
+
+
+def printed(show, what):
+    file = io.StringIO()
+    show(what, Console(file=file))
+    return file.getvalue()
+
+
+def test_the_table_is_plain_in_a_file_and_fits(learned):
+    text = printed(print_evaluation, learned)
+    assert "\x1b" not in text
+    assert text.isprintable() or set(re.findall(r"[^ -~]", text)) <= set("\n−–")
+    assert max(len(line) for line in text.splitlines()) <= 100
+    wide = Protocol("x", ("limb_damage:front_left,front_right,rear_left:dead,locked@0.5s..0.6s",))
+    long = printed(print_evaluation, run(shifts=wide.templates, episodes=1, life_s=1.0))
+    assert max(len(line) for line in long.splitlines()) <= 100
+
+
+def test_the_table_shows_absolute_speed_beside_the_ratios(trotted):
+    text = printed(print_evaluation, trotted)
+    (row,) = re.findall(r"^  front_left .*$", text, re.MULTILINE)
+    metrics = condition(trotted, "limb_damage:front_left:dead").metrics
+    for value in ("late_reference", "late_performance", "retention", "drop"):
+        assert f"{metrics[value] + 0.0:.2f}" in row
+    assert "one training run: legs and episodes are no replicates, so no interval" in text
+    assert "the agent cannot learn in life" in text
+
+
+def test_names_with_a_colon_are_no_emoji():
+    shifts = ("motor_gain:front_left:0.3", "motor_gain:rear_left:0.3")
+    assert "motor_gain:leg:0.3" in printed(print_evaluation, run(shifts=shifts, episodes=1))
+
+
+def other_runs(evaluation, shifts):
+    """Return copies of an evaluation whose retention differs by `shifts`."""
+    return [
+        dataclasses.replace(
+            evaluation,
+            conditions=[
+                dataclasses.replace(
+                    c, metrics={**c.metrics, "retention": c.metrics["retention"] + s}
+                )
+                for c in evaluation.conditions
+            ],
+        )
+        for s in shifts
+    ]
+
+
+def test_intervals_come_from_several_runs_and_never_from_one(trotted):
+    summary = summarise(other_runs(trotted, (-0.1, 0.0, 0.1)))
+    found = next(c for c in summary.conditions if c.name == NOTHING).metrics["retention"]
+    assert found.iqm == pytest.approx(1.0)
+    assert found.low < 0.9
+    assert found.high > 1.1
+    assert found.method == "t"
+    assert summary.aggregates["all"]["retention"].method == "t"
+    assert summary.worst_leg_retention["limb_damage:dead"].method == "t"
+    alone = summarise([trotted])
+    assert alone.conditions[0].metrics["retention"].method == "none"
+    assert "needs more than one training run" in printed(print_summary, alone)
+    text = printed(print_summary, summary)
+    assert f"1.00 [{found.low:.2f}, {found.high:.2f}]" in text
+    assert max(len(line) for line in text.splitlines()) <= 100
+
+
+def test_a_metric_that_is_undefined_in_a_run_has_no_interval(trotted):
+    summary = summarise(other_runs(trotted, (0.0, math.nan)))
+    assert summary.conditions[0].metrics["retention"].method == "undefined"
+    assert summary.conditions[0].metrics["drop"].method == "t"
+    assert summary.conditions[0].metrics["plasticity_benefit"].method == "undefined"
+
+
+def test_evaluations_of_different_things_are_not_pooled(trotted, learned):
+    with pytest.raises(UserError, match="evaluations differ in agent"):
+        summarise([trotted, learned])
+    seen = dataclasses.replace(
+        trotted, conditions=[dataclasses.replace(c, seen="seen") for c in trotted.conditions]
+    )
+    with pytest.raises(UserError, match="conditions or training"):
+        summarise([trotted, seen])
+    with pytest.raises(UserError, match="at least one evaluation"):
+        summarise([])

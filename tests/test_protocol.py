@@ -1,0 +1,192 @@
+"""Claims about protocols: which conditions they make, when shifts begin, what counts as seen."""
+
+import numpy as np
+import pytest
+
+from robolearn.adaptation.protocol import ONSETS, SEEDS, load_protocol, protocol_names
+from robolearn.errors import UserError
+from robolearn.learning.evolution import TRAINING, VALIDATION, life_seeds
+from robolearn.shifts import parse_shifts
+from robolearn.worlds import load_world
+
+LEGS = ("front_left", "front_right", "rear_left", "rear_right")
+LIFE_S = 10.0
+
+
+@pytest.fixture(scope="module")
+def world():
+    return load_world("quadruped")
+
+
+def write(folder, text):
+    path = folder / "own.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def own_shifts(*texts):
+    return load_protocol("adaptation").with_shifts(texts)
+
+
+def names(protocol, world):
+    return [condition.name for condition in protocol.conditions(world)]
+
+
+@pytest.mark.parametrize("body", ["quadruped", "ant"])
+def test_damage_breaks_every_leg_of_the_body_in_every_way(body):
+    found = names(load_protocol("damage"), load_world(body))
+    modes = ("dead", "locked", "shortened:0.5", "amputated")
+    assert sorted(found) == sorted(f"limb_damage:{leg}:{mode}" for leg in LEGS for mode in modes)
+
+
+def test_the_default_protocol_is_damage_and_motor_gain(world):
+    assert names(load_protocol("adaptation"), world) == names(
+        load_protocol("damage"), world
+    ) + names(load_protocol("motor_gain"), world)
+
+
+def test_every_shipped_protocol_fits_the_quadruped(world):
+    assert {"adaptation", "damage", "motor_gain"} <= set(protocol_names())
+    assert all(load_protocol(name).conditions(world) for name in protocol_names())
+
+
+def test_conditions_are_grouped_by_what_they_share_beside_the_leg_or_the_severity(world):
+    conditions = {c.name: c for c in load_protocol("adaptation").conditions(world)}
+    groups = {name: (c.group, c.leg) for name, c in conditions.items()}
+    assert groups["limb_damage:rear_left:dead"] == ("limb_damage:dead", "rear_left")
+    assert groups["limb_damage:rear_left:shortened:0.5"][0] == "limb_damage:shortened:0.5"
+    assert groups["motor_gain:all:0.75"] == ("motor_gain:all", None)
+    assert groups["motor_gain:rear_left:0.3"] == ("motor_gain:leg:0.3", "rear_left")
+
+
+def test_mid_life_onsets_fill_the_middle_tenth_and_are_the_same_under_every_condition(world):
+    conditions = load_protocol("adaptation").conditions(world)
+    steps = [[c.draw(world, seed)[1] for seed in range(200)] for c in conditions]
+    onsets_s = np.array(steps) * world.control_step_s
+    assert 4.5 - 0.01 <= onsets_s.min() < 4.55
+    assert 5.45 < onsets_s.max() <= 5.5 + 0.01
+    assert (onsets_s == onsets_s[0]).all()
+
+
+@pytest.mark.parametrize(("onset", "share"), [("birth", 0.0), ("early", 0.2), ("late", 0.8)])
+def test_other_onsets_are_at_their_share_of_the_life(tmp_path, world, onset, share):
+    text = f"onset: {onset}\nlife_s: 4\nconditions: ['limb_damage:front_left:dead']"
+    (condition,) = load_protocol(write(tmp_path, text)).conditions(world)
+    plans, step = condition.draw(world, 7)
+    assert step * world.control_step_s == pytest.approx(4 * share)
+    assert plans[0].onset_s == pytest.approx(4 * share)
+
+
+def test_a_shift_of_the_users_keeps_its_time_and_without_one_follows_the_protocol(world):
+    protocol = own_shifts(
+        "limb_damage:front_left:dead@2s", "motor_gain:all:0.5", "motor_gain:all:0@0s"
+    )
+    timed, untimed, birth = protocol.conditions(world)
+    assert timed.draw(world, 3)[1] * world.control_step_s == pytest.approx(2.0)
+    assert 4.4 < untimed.draw(world, 3)[1] * world.control_step_s < 5.6
+    assert birth.draw(world, 3)[1] == 0
+    assert (timed.group, timed.leg) == ("limb_damage:dead", "front_left")
+
+
+def test_a_comma_draws_one_of_the_values_for_each_life(world):
+    (condition,) = own_shifts("limb_damage:front_left,rear_left:dead").conditions(world)
+    drawn = {condition.draw(world, seed)[0][0].values["leg"] for seed in range(20)}
+    assert drawn == {"front_left", "rear_left"}
+    assert condition.leg is None
+
+
+TRAINED = parse_shifts(
+    [
+        "limb_damage:front_left,rear_right:dead@3s..6s",
+        {"kind": "limb_damage", "leg": "front_right", "mode": ["locked", "shortened"],
+         "fraction": {"uniform": [0.4, 0.6]}, "probability": 0.25},
+        {"kind": "limb_damage", "leg": "rear_left", "mode": "dead", "probability": 0},
+        {"kind": "motor_gain", "target": "all", "gain": {"uniform": [0.8, 1.2]}},
+    ]
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("limb_damage:front_left:dead", "seen"),
+        ("limb_damage:front_left:dead@0s", "seen"),  # whatever the onset
+        ("limb_damage:front_left:locked", "unseen"),
+        ("limb_damage:front_right:dead", "unseen"),
+        ("limb_damage:front_right:locked", "seen"),  # a fraction means nothing to a lock
+        ("limb_damage:front_right:shortened:0.5", "seen"),
+        ("limb_damage:front_right:shortened:0.3", "unseen"),
+        ("limb_damage:rear_left:dead", "unseen"),  # probability 0
+        ("limb_damage:front_left,rear_left:dead", "partly"),
+        ("limb_damage:front_left,rear_right:dead", "seen"),
+        ("motor_gain:all:0.8", "seen"),
+        ("motor_gain:all:0.5", "unseen"),
+        ("motor_gain:all:1,1.5", "partly"),
+        ("motor_gain:front_left:1", "unseen"),
+    ],
+)
+def test_seen_is_what_training_could_draw(world, text, seen):
+    (condition,) = own_shifts(text).conditions(world, TRAINED)
+    assert condition.seen == seen
+
+
+def test_without_shifts_in_training_nothing_is_seen(world):
+    assert {c.seen for c in load_protocol("adaptation").conditions(world)} == {"unseen"}
+
+
+def test_test_lives_are_neither_those_of_training_nor_of_validation():
+    test = life_seeds(5, SEEDS["test"], 0, 64)
+    others = [life_seeds(5, purpose, i, 64) for purpose in (TRAINING, VALIDATION) for i in range(9)]
+    assert not np.isin(test, np.concatenate(others)).any()
+
+
+CONDITIONS = "conditions: [{kind: limb_damage, leg: every, mode: dead}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"episode: 8\n{CONDITIONS}", "unknown key 'episode'; did you mean 'episodes'"),
+        (f"onset: midlife\n{CONDITIONS}", "unknown onset 'midlife'; did you mean 'mid_life'"),
+        (f"seeds: training\n{CONDITIONS}", "unknown seeds 'training'"),
+        (f"episodes: 0\n{CONDITIONS}", "episodes must be a whole number of at least 1, got 0"),
+        (f"life_s: -1\n{CONDITIONS}", "life_s must be a number at least 0.001, got -1"),
+        ("episodes: 8", "conditions must be a list of shifts, got None"),
+        ("conditions: [{kind: limb_damag}]", "did you mean 'limb_damage'"),
+        ("conditions: [{kind: limb_damage, mod: dead}]", "'mod'; did you mean 'mode'"),
+        ("conditions: [{kind: limb_damage, mode: []}]", "mode must be a value or a list"),
+        ("conditions: [5]", "a condition must be a mapping or a text, got 5"),
+    ],
+)
+def test_a_mistake_in_a_protocol_is_told_with_its_file(tmp_path, text, message):
+    path = write(tmp_path, text)
+    with pytest.raises(UserError, match=message) as caught:
+        load_protocol(path)
+    assert str(path) in str(caught.value)
+
+
+def test_an_unknown_protocol_is_answered_with_the_nearest():
+    with pytest.raises(UserError, match="unknown protocol 'damages'; did you mean 'damage'"):
+        load_protocol("damages")
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (("limb_damage:middle_left:dead",), "unknown leg of quadruped 'middle_left'"),
+        (("limb_damage:front_left:dead@9.5s",), "less than a tenth of the life"),
+        (("limb_damage:front_left:dead@12s",), "past the end of life"),
+        (("limb_damage:front_left:dead@5s-4s",), "must end after its onset at 5 s"),
+        (("motor_gain:all:0.5", "motor_gain:all:0.5"), "'motor_gain:all:0.5' stands there twice"),
+    ],
+)
+def test_a_shift_that_cannot_be_measured_is_refused(world, texts, message):
+    with pytest.raises(UserError, match=message):
+        own_shifts(*texts).conditions(world)
+
+
+def test_the_latest_onset_that_is_accepted_leaves_something_to_measure(world):
+    (condition,) = own_shifts("limb_damage:front_left:dead@8.98s").conditions(world)
+    steps = round(LIFE_S / world.control_step_s)
+    assert condition.draw(world, 0)[1] == steps - steps // 10 - 1
+    assert max(ONSETS["mid_life"]["uniform"]) < 0.898
