@@ -2,19 +2,22 @@
 
 import dataclasses
 import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+import gymnasium
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from robolearn.definitions import data_folder, read_yaml
+from robolearn.definitions import data_folder, parse_yaml, read_yaml
 from robolearn.errors import UserError, unknown_name
-from robolearn.schema import build
+from robolearn.schema import build, describe
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Strict: "3", 3.0 and true are no integers. Infinite and undefined numbers are no settings.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class EnvSection(_Section):
@@ -24,21 +27,27 @@ class EnvSection(_Section):
         id: a Gymnasium id of this package, such as robolearn/Quadruped-v0.
         variant: a variant of its world, or null.
         life_s: length of a training life in seconds; null for the env's own.
-        shifts: what may happen to the body in training, drawn anew for every life.
+        shifts: what may happen to the body in training, drawn anew for every life: texts such as
+            `limb_damage:front_left:dead@5s`, or mappings.
         parameters: replace values under `parameters` of the env's `env.yaml`.
     """
 
     id: str
     variant: str | None = None
     life_s: float | None = Field(None, gt=0)
-    shifts: list[dict[str, Any] | str] = []
+    shifts: list[Any] = []
     parameters: dict[str, Any] = {}
+
+    @field_validator("shifts", mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str | dict) else value
 
 
 class _OpenSection(_Section):
     """A section whose further keys are the hyperparameters of its `kind`, checked by that kind."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow")
 
     kind: str
 
@@ -60,7 +69,8 @@ class LearningSection(_OpenSection):
         generations: budget.
         lifetimes: lives of each genome in a generation.
         validate_every: generations between two validations of the mean genome.
-        validation_lives: lives of a validation, over the env's own length of life.
+        validation_lives: lives of a validation, over the env's own length of life; every second
+            one meets the shifts of training.
     """
 
     generations: int = Field(200, ge=1)
@@ -84,6 +94,11 @@ class TrackingSection(_Section):
     checkpoint_every: int = Field(5, ge=1)
     film_every: int = Field(0, ge=0)
 
+    @field_validator("wandb", mode="before")
+    @classmethod
+    def _a_bare_off_is_a_word(cls, value: Any) -> Any:
+        return "off" if value is False else value  # YAML reads off as false
+
 
 class Config(_Section):
     """A whole run."""
@@ -94,17 +109,6 @@ class Config(_Section):
     agent: AgentSection
     learning: LearningSection
     tracking: TrackingSection = TrackingSection()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _yaml_is_off(cls, data: Any) -> Any:
-        # YAML reads a bare `off` as False.
-        if isinstance(data, dict) and isinstance(data.get("tracking"), dict):
-            tracking = dict(data["tracking"])
-            if tracking.get("wandb") is False:
-                tracking["wandb"] = "off"
-            data = {**data, "tracking": tracking}
-        return data
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the plain mapping that reads back as this config."""
@@ -141,87 +145,155 @@ def find_config(source: str) -> Path:
     named = folder / f"{path.name.removesuffix('.yaml')}.yaml"
     if path.parent in (Path(), Path("configs")) and named.is_file():
         return named
-    raise unknown_name("config", source, [f"configs/{p.name}" for p in folder.glob("*.yaml")])
+    raise unknown_name("config file or recipe", source, [p.stem for p in folder.glob("*.yaml")])
 
 
 def parse_config(content: dict[str, Any], where: str) -> Config:
-    """Check a mapping against the schema and against the kinds that it names.
+    """Check a mapping against the schema, and against the env, agent and learner that it names.
+
+    Args:
+        content: as read from YAML.
+        where: begins every message, such as the file's name.
+
+    Returns:
+        The config with every hyperparameter that was left out filled in, so that a later change
+        of a default changes nothing in a run.
 
     Raises:
         UserError: one line with the key, the value, what is allowed and the nearest name.
     """
     try:
         config = Config.model_validate(content)
+        control_step_s = _check_env(config.env)
+        return config.model_copy(
+            update={
+                "agent": _resolve_agent(config.agent, control_step_s),
+                "learning": _resolve_learning(config.learning),
+            }
+        )
     except ValidationError as error:
         raise UserError(f"{where}: {_explain(error)}") from None
-    _check_names(config, where)
-    return config
-
-
-def _check_names(config: Config, where: str) -> None:
-    """Check what the kinds themselves know: env id, shifts, hyperparameters."""
-    from robolearn.agents import registry
-    from robolearn.envs.vector_env import env_name
-    from robolearn.learning.strategies import STRATEGIES
-    from robolearn.shifts import parse_shifts
-
-    try:
-        env_name(config.env.id)
-        parse_shifts(config.env.shifts)
-        registry.check(config.agent.kind, config.agent.hyper)
-        if config.learning.kind not in STRATEGIES:
-            raise unknown_name("learning.kind", config.learning.kind, STRATEGIES)
-        schema = STRATEGIES[config.learning.kind].config_class
-        names = [f.name for f in dataclasses.fields(schema)]
-        known = [*names, *LearningSection.model_fields]
-        for key in config.learning.hyper:
-            if key not in names:
-                raise unknown_name("key learning." + key, key, known)
-        build(schema, config.learning.hyper, f"learning.kind {config.learning.kind!r}")
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
 
 
-def _apply(content: dict[str, Any], override: str) -> None:
-    key, separator, text = override.partition("=")
-    if not separator or not key:
-        raise UserError(f"override {override!r} must be key=value, such as seed=1")
+def own_life_steps(env_id: str) -> int | None:
+    """Return the length of a life in an env in control steps; None if it has none of its own."""
+    return gymnasium.spec(env_id).max_episode_steps
+
+
+def _check_env(env: EnvSection) -> float:
+    """Check id, variant, parameters and shifts against the env's definition.
+
+    Returns:
+        The duration of its control step in seconds.
+    """
+    from robolearn.envs.registry import task_type
+    from robolearn.envs.vector_env import env_name
+    from robolearn.shifts import parse_shifts
+    from robolearn.worlds import load_world
+
+    with _at("env.id"):
+        name = env_name(env.id)
+    with _at("env.variant"):
+        world = load_world(name, env.variant)
+    task = task_type(str(world.definition.get("task")), f"envs/{name}/env.yaml")
+    build(task.parameters_type, env.parameters, f"env {name!r}", "env.parameters.")
+    own = own_life_steps(env.id)
+    lives_s = [env.life_s] if env.life_s is not None else []
+    lives_s += [own * world.control_step_s] if own is not None else []
+    if not lives_s:
+        raise UserError(f"env.life_s: needed, since {env.id} has no length of life of its own")
+    for i, shift in enumerate(env.shifts):
+        with _at(f"env.shifts[{i}]"):
+            for plan in parse_shifts([shift]):
+                plan.check(world, min(lives_s))
+    return world.control_step_s
+
+
+def _resolve_agent(agent: AgentSection, control_step_s: float) -> AgentSection:
+    from robolearn.agents import registry
+
+    with _at("agent.kind"):
+        defaults = registry.defaults(agent.kind)
+    if "control_step_s" in defaults:  # a brain with a sense of time keeps that of its body
+        defaults["control_step_s"] = control_step_s
+    schema = registry.hyperparameters(agent.kind)
+    hyper = _resolve(agent, schema, defaults, "agent.")
+    return AgentSection(kind=agent.kind, **hyper)
+
+
+def _resolve_learning(learning: LearningSection) -> LearningSection:
+    from robolearn.learning.strategies import STRATEGIES
+
+    if learning.kind not in STRATEGIES:
+        raise unknown_name("learning.kind", learning.kind, STRATEGIES)
+    hyper = _resolve(learning, STRATEGIES[learning.kind].config_class, {}, "learning.")
+    own = learning.model_dump(include=set(LearningSection.model_fields))
+    return LearningSection(**own, **hyper)
+
+
+def _resolve(
+    section: _OpenSection, schema: type, defaults: dict[str, Any], prefix: str
+) -> dict[str, Any]:
+    """Return every hyperparameter of `schema`: the section's, else the default; all checked."""
+    names = [field.name for field in dataclasses.fields(schema)]
+    for key in section.hyper:
+        if key not in names:
+            raise unknown_name("key", key, [*type(section).model_fields, *names], prefix=prefix)
+    values = build(schema, {**defaults, **section.hyper}, repr(section.kind), prefix)
+    return dataclasses.asdict(values)  # type: ignore[call-overload]
+
+
+@contextmanager
+def _at(key: str) -> Iterator[None]:
+    """Begin the user's errors of the block with the key that caused them."""
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise UserError(f"override {override!r}: the value is not valid YAML") from None
-    *parents, last = key.split(".")
+        yield
+    except UserError as error:
+        raise UserError(f"{key}: {error}") from None
+
+
+def _apply(content: dict[str, Any], override: str) -> None:
+    """Put the value of `key=value` into `content`, making the sections above it."""
+    key, separator, text = override.partition("=")
+    *parents, last = path = key.strip().split(".")
+    if not separator or not all(path):
+        raise UserError(f"override {override!r} must be key=value, such as learning.population=64")
+    value = parse_yaml(text, f"override {override!r}")
     section = content
-    for parent in parents:
-        section = section.setdefault(parent, {})
+    for depth, parent in enumerate(parents, start=1):
+        if section.get(parent) is None:
+            section[parent] = {}
+        section = section[parent]
         if not isinstance(section, dict):
-            raise UserError(f"override {override!r}: {parent!r} is not a section")
+            raise UserError(f"override {override!r}: {'.'.join(parents[:depth])} is no section")
     section[last] = value
 
 
 def _explain(error: ValidationError) -> str:
     """Put the first problem into one line: the key, what was given, what is allowed."""
     problem = error.errors()[0]
-    location = [str(part) for part in problem["loc"]]
-    key = ".".join(location)
-    if problem["type"] == "extra_forbidden":
-        schema: Any = Config
-        for part in location[:-1]:
-            schema = schema.model_fields[part].annotation
-        return str(unknown_name("key", key, _prefixed(schema, location[:-1])))
-    if problem["type"] == "missing":
-        return f"key {key!r} is missing"
-    if problem["type"] == "literal_error":
-        allowed = problem["ctx"]["expected"]
-        near = difflib.get_close_matches(
-            str(problem["input"]), [a.strip("' ") for a in allowed.replace(" or ", ",").split(",")], 1
-        )
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"{key}: got {problem['input']!r}, expected {allowed}{hint}"
-    message = problem["msg"][0].lower() + problem["msg"][1:]
-    return f"{key}: got {problem['input']!r}, {message}"
-
-
-def _prefixed(schema: type[BaseModel], location: list[str]) -> list[str]:
-    prefix = "".join(f"{part}." for part in location)
-    return [prefix + name for name in schema.model_fields]
+    location = problem["loc"]
+    *parents, last = location
+    key = ".".join(map(str, location))
+    prefix = "".join(f"{part}." for part in parents)
+    match problem["type"]:
+        case "extra_forbidden":
+            schema: Any = Config
+            for part in parents:
+                schema = schema.model_fields[part].annotation
+            return str(unknown_name("key", last, schema.model_fields, prefix=prefix))
+        case "missing":
+            return f"the key {key!r} is missing"
+        case "invalid_key":
+            return f"{prefix}{last!r}: a key should be a text"
+        case "literal_error":
+            allowed = problem["ctx"]["expected"]
+            words = allowed.replace("'", "").replace(" or ", ", ").split(", ")
+            near = difflib.get_close_matches(str(problem["input"]), words, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            return f"{key} = {problem['input']!r}: the value should be {allowed}{hint}"
+        case "string_pattern_mismatch":
+            return f"{key} = {problem['input']!r}: expected letters, digits, '-', '_' and '.' only"
+    return describe(key, {**problem, "loc": ()})

@@ -1,9 +1,10 @@
 """Find and read the definition layer: the data folders `envs/`, `agents/` and `configs/`.
 
-In a checkout they stand beside the package; in an installed wheel they lie in
-`robolearn/_data/`. The first place that has the folder wins.
+In an installed wheel they lie in `robolearn/_data/`; in a checkout they stand beside the package.
+The first place that has the folder wins: a foreign `agents/` beside an installed package never does.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ import yaml
 from robolearn.errors import UserError, unknown_name
 
 _PACKAGE = Path(__file__).resolve().parent
+_DEFINITION_FILES = {"envs": "env.yaml", "agents": "agent.yaml"}
 
 
 def data_folder(kind: str) -> Path:
-    """Return the folder of `kind` ("envs", "agents", "configs" or "videos").
+    """Return the folder of `kind` ("envs", "agents" or "configs").
 
     Raises:
-        UserError: neither the checkout nor the installed package has it.
+        UserError: neither the installed package nor the checkout has it.
     """
     places = (_PACKAGE / "_data" / kind, _PACKAGE.parent / kind)
     for place in places:
@@ -35,7 +37,7 @@ def definition_names(kind: str) -> list[str]:
 
 def definition_file_name(kind: str) -> str:
     """Return the name of the YAML file that makes a folder under `kind` a definition."""
-    return {"envs": "env.yaml", "agents": "agent.yaml"}[kind]
+    return _DEFINITION_FILES[kind]
 
 
 def definition_folder(kind: str, name: str) -> Path:
@@ -56,16 +58,57 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UserError: the file cannot be read, is not YAML, or is not a mapping.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from None
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" at line {where.line + 1}" if where else ""
-        problem = getattr(error, "problem", None) or "broken syntax"
-        raise UserError(f"{path}: not valid YAML{line} ({problem})") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not a text file in UTF-8") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+    content = parse_yaml(text, str(path))
+    if content is None:
+        raise UserError(f"{path}: is empty, expected a mapping of keys to values")
     if not isinstance(content, dict):
-        raise UserError(f"{path}: expected a mapping of keys, got {type(content).__name__}")
+        raise UserError(
+            f"{path}: expected a mapping of keys to values, got a {type(content).__name__}"
+        )
     return content
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Return the value that a YAML text holds.
+
+    Raises:
+        UserError: it is not YAML, or a mapping has a key twice; `where` begins the message.
+    """
+    try:
+        return yaml.load(text, _Loader)  # a SafeLoader, which builds plain values only
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "broken syntax"
+        raise UserError(f"{where}: not valid YAML{line} ({problem})") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which 1e-3 is a number, and in which no key is silently lost."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                continue
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} stands there twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+# YAML 1.1 wants a dot before the exponent: PyYAML would read the learning rate 1e-3 as a text.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
+)

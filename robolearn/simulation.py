@@ -1,9 +1,12 @@
 """`n` individuals of one World advancing together on `mujoco.batch`: physics and nothing else."""
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo's compiled modules carry no type stubs.
 
 import logging
 import os
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -80,7 +83,7 @@ class Simulation:
         self.qvel[ids] = qvel
         self._batch.forward(ids)
         self.unstable[ids] = False
-        self._warnings[ids] = self._counters[np.ix_(ids, _DIVERGENCE)]
+        self._warnings[ids] = self._counters[ids][:, _DIVERGENCE]
 
     def step(self, ids: Ids | None = None) -> None:
         """Advance the individuals `ids` (sorted; None for all) by one control step.
@@ -94,7 +97,7 @@ class Simulation:
         if self.unstable.any():
             self._warnings = warnings
 
-    def write_body(self, field: str, ids: Ids, index: object, value: object) -> None:
+    def write_body(self, field: str, ids: Ids, index: Any, value: Any) -> None:
         """Give the individuals `ids` (k,) their own values of a field of MjModel.
 
         `field[ids][:, index] = value`; `value` broadcasts over the individuals.

@@ -1,12 +1,17 @@
-"""One training from config to run folder: evolve, log, checkpoint, validate, keep the best."""
+"""One training from config to run folder: evolve, log, checkpoint, validate, film, keep the best.
 
+A run may be killed at any moment. What decides its end is in the newest checkpoint; whatever was
+logged or saved after that is written again, with the same bits.
+"""
+
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from robolearn.config import Config, parse_config
+from robolearn.config import Config, own_life_steps, parse_config
 from robolearn.envs.vector_env import RobotVectorEnv, env_name
 from robolearn.errors import UserError
 from robolearn.learning.evolution import Evolution, summarise
@@ -15,45 +20,104 @@ from robolearn.shifts import parse_shifts
 from robolearn.tracking.progress import Progress
 from robolearn.tracking.run import RunFolder
 from robolearn.tracking.wandb_log import WandbLog
-from robolearn.zoo import build_agent, save_trained
+from robolearn.zoo import WEIGHTS, TrainedAgent, build_agent, save_trained
 
 # Purpose of the stream that draws the first genome.
 _BIRTH = 10
+_WANDB_FILE = "wandb.json"
 
 
-def train(config: Config, out: Path, command: list[str]) -> Path:
-    """Train from the beginning in the new run folder `out`; returns it.
+def train(config: Config, out: Path, command: list[str]) -> None:
+    """Train from the beginning in the new run folder `out`.
+
+    Args:
+        config: the whole run.
+        out: must not exist, or be empty; made only after everything has been checked.
+        command: the command line word by word, kept in the folder.
 
     Raises:
         UserError: the folder holds something, or the config does not fit its env.
+        KeyboardInterrupt: as it comes; `resume` goes on from the last whole generation.
     """
     session = _Session(config)
     with RunFolder.create(out, config.to_mapping(), command) as run:
         session.evolve(run)
-    return out
 
 
-def resume(out: Path, command: list[str]) -> Path:
+def resume(out: Path, command: list[str]) -> bool:
     """Go on with a run that was interrupted; it ends in the same bits as one that never was.
+
+    A finished run goes on only if its `config.yaml` was given more generations.
+
+    Returns:
+        Whether anything was left to do; if not, nothing was touched.
 
     Raises:
         UserError: no such run, or its checkpoints do not fit.
+        KeyboardInterrupt: as it comes.
     """
-    config = parse_config(RunFolder.open(out).config, str(out / "config.yaml"))
+    old = RunFolder.open(out)
+    config = parse_config(old.config, str(out / "config.yaml"))
+    if _is_finished(old, config):
+        return False
     session = _Session(config)
     with RunFolder.resume(out, command) as run:
-        latest = run.checkpoints.latest()
-        if latest is None:
-            run.rewind(-1)
-        else:
-            generation, arrays, figures = latest
-            try:
-                session.evolution.load_state(arrays, figures)
-            except (KeyError, ValueError) as error:
-                raise UserError(f"{out}: the checkpoint does not fit its config ({error})") from None
-            run.rewind(generation - 1)
+        session.load(run)
         session.evolve(run)
-    return out
+    return True
+
+
+def open_wandb(run: RunFolder, config: Config, report: Callable[[str], None]) -> WandbLog:
+    """Begin the W&B run that mirrors `run`, or continue it: its id lies in `wandb.json`.
+
+    Args:
+        run: the run folder.
+        config: of the run.
+        report: receives the few lines that the user should see.
+    """
+    try:
+        run_id = str(run.read_json(_WANDB_FILE)["id"])
+    except (UserError, KeyError, TypeError):
+        run_id = secrets.token_hex(4)
+        run.write_json(_WANDB_FILE, {"id": run_id, "project": config.tracking.project})
+    return WandbLog(
+        config.tracking.wandb,
+        run.path,
+        project=config.tracking.project,
+        name=f"{config.name}-seed-{config.seed}",
+        run_id=run_id,
+        config=config.to_mapping(),
+        report=report,
+    )
+
+
+def make_env(config: Config, num_envs: int, life_s: float | None = None) -> RobotVectorEnv:
+    """Build the env of a config for lifetimes.
+
+    Args:
+        config: of the run.
+        num_envs: number of individuals n.
+        life_s: length of a life in seconds; None takes the env's own, or else that of training.
+
+    Raises:
+        UserError: the env, its shifts or its parameters do not fit.
+    """
+
+    def make(steps: int | None) -> RobotVectorEnv:
+        return RobotVectorEnv(
+            env_name(config.env.id),
+            num_envs,
+            max_episode_steps=steps,
+            autoreset_mode="Disabled",
+            shifts=config.env.shifts,
+            variant=config.env.variant,
+            **config.env.parameters,
+        )
+
+    own = own_life_steps(config.env.id)
+    life_s = config.env.life_s if life_s is None and own is None else life_s
+    env = make(own)
+    return env if life_s is None else make(max(1, round(life_s / env.world.control_step_s)))
 
 
 class _Session:
@@ -62,112 +126,101 @@ class _Session:
     def __init__(self, config: Config):
         self.config = config
         env, learning = config.env, config.learning
-        strategy_size = learning.hyper.get("population", 128)
-        self.training_env = make_env(config, strategy_size * learning.lifetimes, env.life_s)
         self.validation_env = make_env(config, learning.validation_lives)
         # Half of the validation lives are intact, half meet the training shifts.
-        plans = parse_shifts(env.shifts)
         self.validation_env.schedule.set_plans((), np.arange(0, learning.validation_lives, 2))
-        self.validation_env.schedule.set_plans(plans, np.arange(1, learning.validation_lives, 2))
-        agent = build_agent(config, self.training_env)
+        agent = build_agent(config, self.validation_env)
         first = agent.genome.initial(np.random.default_rng([config.seed, _BIRTH]))
         strategy = make_strategy(learning.kind, first, config.seed, **learning.hyper)
-        self.evolution = Evolution(
-            self.training_env, agent, strategy, config.seed, learning.lifetimes
-        )
+        training_env = make_env(config, strategy.population * learning.lifetimes, env.life_s)
+        self.evolution = Evolution(training_env, agent, strategy, config.seed, learning.lifetimes)
+
+    def load(self, run: RunFolder) -> None:
+        """Take over the newest checkpoint, if there is one, and drop what was logged after it."""
+        latest = run.checkpoints.latest()
+        if latest is None:
+            run.rewind(-1)
+            return
+        generation, arrays, figures = latest
+        try:
+            self.evolution.load_state(arrays, figures)
+        except (KeyError, ValueError) as error:
+            raise UserError(f"{run.path}: the checkpoint does not fit its config ({error})") from None
+        run.rewind(generation - 1)
 
     def evolve(self, run: RunFolder) -> None:
         """Run the generations that are left, and leave the best agent in the run folder."""
         config, evolution = self.config, self.evolution
-        learning, tracking = config.learning, config.tracking
-        begun_at = evolution.total_steps
+        generations = config.learning.generations
+        steps_before = evolution.total_steps
         with (
-            WandbLog(
-                tracking.wandb,
-                run.path,
-                project=tracking.project,
-                name=run.path.name if run.path.name != config.name else config.name,
-                run_id=run.info.get("wandb_id"),
-                config=config.to_mapping(),
-            ) as wandb,
-            Progress(learning.generations, start=evolution.generation) as progress,
+            Progress(generations, start=evolution.generation) as progress,
+            open_wandb(run, config, progress.message) as wandb,
         ):
-            while evolution.generation < learning.generations:
-                generation = evolution.step()
-                metrics = generation.metrics
-                done = generation.index + 1
-                if done % learning.validate_every == 0 or done == learning.generations:
-                    lives, better = evolution.validate(self.validation_env)
-                    metrics |= {f"validation/{k}": v for k, v in summarise(lives).items()}
-                    metrics["validation/score"] = float(lives.total_reward.mean())
-                    if better:
-                        self._save_best(run)
-                run.log(generation.index, metrics)
-                wandb.log(generation.index, metrics)
-                if done % tracking.checkpoint_every == 0 or done == learning.generations:
-                    run.checkpoints.save(done, *evolution.state())
-                if tracking.film_every and done % tracking.film_every == 0:
-                    wandb_film(run, wandb, progress.message, done)
-                progress.update(
-                    done,
-                    {
-                        "fitness": metrics["fitness/mean"],
-                        "best": metrics["fitness/best"],
-                        "m/s": metrics["performance"],
-                    },
-                    steps=evolution.total_steps - begun_at,
-                )
-            self._save_best(run)
-            wandb.log_artifact([run.path / "weights.safetensors"], config.name, "agent")
+            whole = evolution.generation, evolution.state()  # at the end of a generation
+            saved = evolution.generation
+            try:
+                while evolution.generation < generations:
+                    metrics = self._live_one_generation(run, wandb)
+                    whole = done, _ = evolution.generation, evolution.state()
+                    if done % config.tracking.checkpoint_every == 0 or done == generations:
+                        run.checkpoints.save(done, *whole[1])
+                        saved = done
+                    self._film(run, wandb, progress.message)
+                    progress.update(done, metrics, steps=evolution.total_steps - steps_before)
+            except KeyboardInterrupt:
+                if whole[0] > saved:
+                    run.checkpoints.save(whole[0], *whole[1])
+                raise
+            weights = self._save_best(run)
+            wandb.log_artifact([weights, run.path / "config.yaml"], config.name, "agent")
 
-    def _save_best(self, run: RunFolder) -> None:
+    def _live_one_generation(self, run: RunFolder, wandb: WandbLog) -> dict[str, float]:
+        """Live, validate where it is due, and log; returns the few figures that a user watches."""
+        learning, evolution = self.config.learning, self.evolution
+        generation = evolution.step()
+        metrics = generation.metrics
+        done = generation.index + 1
+        if done % learning.validate_every == 0 or done == learning.generations:
+            lives, better = evolution.validate(self.validation_env)
+            metrics |= {f"validation/{name}": mean for name, mean in summarise(lives).items()}
+            metrics["validation/score"] = float(lives.total_reward.mean())
+            if better:
+                self._save_best(run)
+        run.log(generation.index, metrics)
+        wandb.log(generation.index, metrics)
+        watched = {"fitness": "fitness/mean", "best": "fitness/best", "m/s": "performance"}
+        return {label: metrics[name] for label, name in watched.items()}
+
+    def _save_best(self, run: RunFolder) -> Path:
         evolution = self.evolution
-        save_trained(run.path, self.config, self.training_env, evolution.agent, evolution.best_genome)
+        return save_trained(run.path, self.config, evolution.env, evolution.agent, evolution.best_genome)
+
+    def _film(self, run: RunFolder, wandb: WandbLog, report: Callable[[str], None]) -> None:
+        """Film a life of the mean genome where it is due; a failure is told and stops nothing."""
+        every, done = self.config.tracking.film_every, self.evolution.generation
+        if not every or done % every:
+            return
+        from robolearn.filming import film_life
+
+        evolution = self.evolution
+        genome = evolution.strategy.mean.astype(np.float32)
+        agent = TrainedAgent(
+            f"{self.config.name}, generation {done}", evolution.agent, genome, self.config, run.path
+        )
+        try:
+            files = film_life(agent, run.films / f"generation-{done:05d}", seed=self.config.seed)
+        except Exception as error:  # a film is not worth a training
+            report(f"no film of generation {done}: {error}")
+            return
+        for file in files:
+            if file.suffix == ".mp4":
+                wandb.log_film(file)
 
 
-def make_env(config: Config, num_envs: int, life_s: float | None = None) -> RobotVectorEnv:
-    """Build the env of a config for lifetimes; `life_s` None takes the env's own length of life.
+def _is_finished(run: RunFolder, config: Config) -> bool:
+    if run.status != "finished" or not (run.path / WEIGHTS).is_file():
+        return False
+    latest = run.checkpoints.latest()
+    return latest is None or latest[0] >= config.learning.generations
 
-    Raises:
-        UserError: the env, its shifts or its parameters do not fit.
-    """
-    import gymnasium
-
-    steps = gymnasium.spec(config.env.id).max_episode_steps
-    make: Callable[[int | None], RobotVectorEnv] = lambda span: RobotVectorEnv(
-        env_name(config.env.id),
-        num_envs,
-        max_episode_steps=span,
-        autoreset_mode="Disabled",
-        shifts=config.env.shifts,
-        variant=config.env.variant,
-        **config.env.parameters,
-    )
-    env = make(steps)
-    if life_s is None:
-        return env
-    return make(max(1, round(life_s / env.world.control_step_s)))
-
-
-def wandb_film(run: RunFolder, wandb: WandbLog, report: Callable[[str], None], done: int) -> None:
-    """Film the best agent so far into the run folder and W&B; never stops the training."""
-    from robolearn.filming import film_life
-
-    try:
-        files = film_life(run.path, run.films / f"generation-{done:05d}", shifts=None)
-    except UserError as error:
-        report(f"no film of generation {done}: {error}")
-        return
-    for file in files:
-        if file.suffix == ".mp4":
-            wandb.log_film(file)
-
-
-def describe(config: Config) -> dict[str, Any]:
-    """Return the figures of a training that are known before it starts."""
-    session = _Session(config)
-    return {
-        "genome": session.evolution.agent.genome.size,
-        "individuals": session.training_env.num_envs,
-        "life_steps": session.training_env.max_episode_steps,
-    }

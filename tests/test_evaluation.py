@@ -215,7 +215,7 @@ def test_the_result_depends_neither_on_batches_nor_on_threads(kind):
 
     large = result(64, 2)
     assert large == result(5, 1)
-    assert large == result(1, 1)
+    assert large == result(2, 1)
 
 
 def test_another_seed_has_other_lives_and_other_onsets():
@@ -313,9 +313,19 @@ def test_the_table_is_plain_in_a_file_and_fits(learned):
     assert max(len(line) for line in long.splitlines()) <= 100
 
 
+def test_a_terminal_of_eighty_columns_is_enough(learned):
+    file = io.StringIO()
+    console = Console(file=file, width=80, force_terminal=True, color_system=None)
+    print_evaluation(learned, console)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", file.getvalue())
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert len(re.findall(r"^ front_left  *unseen", text, re.MULTILINE)) == 1
+    assert console.width == 80
+
+
 def test_the_table_shows_absolute_speed_beside_the_ratios(trotted):
     text = printed(print_evaluation, trotted)
-    (row,) = re.findall(r"^  front_left .*$", text, re.MULTILINE)
+    (row,) = re.findall(r"^ front_left .*$", text, re.MULTILINE)
     metrics = condition(trotted, "limb_damage:front_left:dead").metrics
     for value in ("late_reference", "late_performance", "retention", "drop"):
         assert f"{metrics[value] + 0.0:.2f}" in row

@@ -122,6 +122,8 @@ TRAINED = parse_shifts(
         ("motor_gain:all:0.8", "seen"),
         ("motor_gain:all:0.5", "unseen"),
         ("motor_gain:all:1,1.5", "partly"),
+        ("motor_gain:all:0.5..1.5", "partly"),
+        ("motor_gain:all:0.9..1.1", "seen"),
         ("motor_gain:front_left:1", "unseen"),
     ],
 )
@@ -176,7 +178,7 @@ def test_an_unknown_protocol_is_answered_with_the_nearest():
         (("limb_damage:middle_left:dead",), "unknown leg of quadruped 'middle_left'"),
         (("limb_damage:front_left:dead@9.5s",), "less than a tenth of the life"),
         (("limb_damage:front_left:dead@12s",), "past the end of life"),
-        (("limb_damage:front_left:dead@5s-4s",), "must end after its onset at 5 s"),
+        (("limb_damage:front_left:dead@5s-4s",), "end_s 4 is not after onset_s 5"),
         (("motor_gain:all:0.5", "motor_gain:all:0.5"), "'motor_gain:all:0.5' stands there twice"),
     ],
 )

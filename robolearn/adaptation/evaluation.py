@@ -216,7 +216,7 @@ def evaluate(
 
     Args:
         env_name: folder under `envs/`.
-        agent: the kind of brain. One whose attribute `is_plastic` is False has no frozen twins.
+        agent: the kind of brain. If it is not plastic, there are no frozen twins.
         genome: (g,), the trained one.
         protocol: the conditions.
         trained_on: what could happen in the lives of training; decides what was seen.
@@ -235,7 +235,7 @@ def evaluate(
     world = load_world(env_name, options.get("variant"))
     conditions = protocol.conditions(world, trained_on)
     seeds = life_seeds(seed, SEEDS[protocol.seeds], 0, protocol.episodes)
-    plastic = bool(getattr(agent, "is_plastic", True))
+    plastic = agent.is_plastic
     plan = _plan_lives(conditions, seeds, world, protocol.life_steps(world), plastic)
     batches = -(-len(plan.shifts) // max(1, max_rows))
     env = RobotVectorEnv(

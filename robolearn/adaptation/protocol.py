@@ -26,6 +26,7 @@ from robolearn.definitions import data_folder, read_yaml
 from robolearn.errors import UserError, unknown_name
 from robolearn.learning.evolution import TEST, VALIDATION
 from robolearn.shifts import Shift, ShiftPlan, make_shift, parse_shift, shift_kinds
+from robolearn.shifts.plan import possible_values
 from robolearn.shifts.shift import number
 from robolearn.worlds import World
 
@@ -136,7 +137,7 @@ class Protocol:
         for template in self.templates:
             for text, plan in _plans(template, world, self._onset_s(life_s)):
                 _check(text, plan, world, life_s)
-                shifts = _possible_shifts(plan)
+                shifts = _possible_shifts(plan, world)
                 traits = {_group_and_leg(shift, world) for shift in shifts}
                 group, leg = traits.pop() if len(traits) == 1 else (plan.kind, None)
                 name = text or shifts[0].label
@@ -253,17 +254,13 @@ def _plans(
 def _check(text: str, plan: ShiftPlan, world: World, life_s: float) -> None:
     """Raise UserError if the plan does not fit the world or leaves too little life to measure."""
     plan.check(world, life_s)
-    for shift in _possible_shifts(plan):
-        make_shift(plan.kind, world, **dataclasses.asdict(shift))
-    latest = max(_possible_values(plan.onset_s))
+    latest = max(possible_values(plan.onset_s))
     # The metrics need an early window, a tenth of the life, and a step after it.
     if latest > 0.9 * life_s - world.control_step_s:
         raise UserError(
             f"{text or plan.kind}: an onset at {latest:g} s leaves less than a tenth of the life "
             f"({life_s:g} s) to measure"
         )
-    if plan.end_s is not None and min(_possible_values(plan.end_s)) <= latest:
-        raise UserError(f"{text or plan.kind}: the shift must end after its onset at {latest:g} s")
 
 
 def _fix(plan: ShiftPlan, world: World, rng: np.random.Generator) -> ShiftPlan:
@@ -281,18 +278,18 @@ def _fix(plan: ShiftPlan, world: World, rng: np.random.Generator) -> ShiftPlan:
     )
 
 
-def _possible_values(value: Any) -> list[Any]:
-    """Return what may be drawn: all of a list, both ends and the middle of a uniform range."""
-    if isinstance(value, dict):
-        return [float(x) for x in np.linspace(*value["uniform"], num=3)]
-    return value if isinstance(value, list) else [value]
-
-
-def _possible_shifts(plan: ShiftPlan) -> list[Shift]:
+def _possible_shifts(plan: ShiftPlan, world: World) -> list[Shift]:
     """Return the shifts that a plan may draw, uniform ranges at their ends and middle."""
-    combinations = itertools.product(*(_possible_values(v) for v in plan.values.values()))
-    kind = shift_kinds()[plan.kind]
-    return [kind(**dict(zip(plan.values, values, strict=True))) for values in combinations]
+    choices = []
+    for value in plan.values.values():
+        possible = possible_values(value)
+        # A range that training drew from may lie within this one and hold neither of its ends.
+        middle = [float(np.mean(possible))] if isinstance(value, dict) else []
+        choices.append([*possible, *middle])
+    return [
+        make_shift(plan.kind, world, **dict(zip(plan.values, values, strict=True)))
+        for values in itertools.product(*choices)
+    ]
 
 
 def _group_and_leg(shift: Shift, world: World) -> tuple[str, str | None]:

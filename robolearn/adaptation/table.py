@@ -25,7 +25,7 @@ _LEGEND = (
     ("retention", "after / intact: 1 is as good as intact, 0 is nothing left"),
     ("drop", "share lost in the first tenth of a life after the onset"),
     ("falls", "share of the disturbed lives that ended in a fall"),
-    ("recovery", "median time to make good 90 % of the drop; (share that did)"),
+    ("recovery", "median time to make good 90 % of the drop; share that did"),
     ("frozen", "performance after, with plasticity stopped at the onset"),
     ("benefit", "plasticity benefit: (live − frozen) disturbed − (live − frozen) intact"),
 )
@@ -140,7 +140,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     protocol, intact = evaluation.protocol, evaluation.intact
     table = _Sections(
         ("condition", "seen", f"intact\n{UNIT}", f"after\n{UNIT}", "retention", "drop", "falls",
-         "recovery\ns (share)", f"frozen\n{UNIT}", f"benefit\n{UNIT}")
+         "recovery\ns, share", f"frozen\n{UNIT}", f"benefit\n{UNIT}")
     )  # fmt: skip
     for c in evaluation.conditions:
         recovery = _recovery(c.metrics["recovered_share"], c.metrics["median_recovery_s"])
@@ -152,7 +152,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     if evaluation.worst_legs:
         closing.append("worst leg by retention")
         for group, (leg, value) in evaluation.worst_legs.items():
-            closing.append(f"  {group:<26} {leg:<12} {_number(value)}")
+            closing.append(f" {group:<26} {leg:<12} {_number(value)}")
     if not evaluation.plastic:
         closing.append("the agent cannot learn in life: no frozen twins, no plasticity benefit")
     closing.append("one training run: legs and episodes are no replicates, so no interval is given")
@@ -208,7 +208,7 @@ class _Sections:
 
     def add(self, heading: str, name: str, cells: list[str]) -> None:
         """Add a row under a heading."""
-        self._sections.setdefault(heading, []).append([f"  {name}", *cells])
+        self._sections.setdefault(heading, []).append([f" {name}", *cells])
 
     def add_condition(self, group: str, leg: str | None, name: str, cells: list[str]) -> None:
         """Add a condition by its leg or its severity, whichever its group leaves open."""
@@ -277,7 +277,7 @@ def _recovery(share: float, median_s: float = math.nan) -> str:
     if math.isnan(share):
         return _ABSENT
     median = "never" if math.isinf(median_s) else _number(median_s, ".1f")
-    return f"({share:.0%})" if math.isnan(median_s) else f"{median} ({share:.0%})"
+    return f"{share:.0%}" if math.isnan(median_s) else f"{median} {share:.0%}"
 
 
 def _number(value: float, form: str = ".2f") -> str:

@@ -16,8 +16,20 @@ ABCD_NAMES = ("eta", "A", "B", "C", "D")
 STDP_NAMES = ("A_plus", "A_minus")
 
 
+# First read-outs are quiet: a body that falls at once teaches a search only to fall a little later,
+# one that stands and fidgets has everything to gain.
+QUIET = 0.3
+
+
 def layer_genes(
-    name: str, post: int, pre: int, *, gain: float, bias_scale: float, bias_mean: float = 0.0
+    name: str,
+    post: int,
+    pre: int,
+    *,
+    gain: float,
+    bias_scale: float,
+    bias_mean: float = 0.0,
+    initial_std: float = 1.0,
 ) -> tuple[Gene, Gene]:
     """Return the weight (post, pre) and bias (post,) of a layer.
 
@@ -28,9 +40,10 @@ def layer_genes(
         gain: standard deviation of the summed input of a unit for inputs of unit variance.
         bias_scale: one unit of search of the bias, in units of the summed input.
         bias_mean: first bias, in units of the summed input.
+        initial_std: standard deviation of the first weights, in units of search.
     """
     return (
-        Gene(f"{name}.weight", (post, pre), scale=gain / pre**0.5, initial_std=1.0),
+        Gene(f"{name}.weight", (post, pre), scale=gain / pre**0.5, initial_std=initial_std),
         Gene(f"{name}.bias", (post,), scale=bias_scale, initial_mean=bias_mean / bias_scale),
     )
 

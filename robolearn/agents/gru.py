@@ -15,7 +15,7 @@ from annotated_types import Interval
 from numba import prange
 from numpy.typing import ArrayLike, NDArray
 
-from robolearn.agents.genes import layer_genes
+from robolearn.agents.genes import QUIET, layer_genes
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
 from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters
 from robolearn.neurons.compilation import kernel
@@ -81,7 +81,9 @@ class GRU:
             (
                 *layer_genes("input", 3 * h, inputs, gain=1.0, bias_scale=0.3),
                 recurrent,
-                *layer_genes("readout", action_size, h, gain=0.7, bias_scale=0.3),
+                *layer_genes(
+                    "readout", action_size, h, gain=0.7, bias_scale=0.3, initial_std=QUIET
+                ),
             )
         )
 

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from robolearn.agents.genes import (
     ABCD_NAMES,
+    QUIET,
     Granularity,
     abcd_genes,
     coefficient_shape,
@@ -198,7 +199,8 @@ class Hebbian:
         rules: list[Gene] = []
         for k, (post, pre) in enumerate(layers):
             first, last = k == 0, k == len(layers) - 1
-            genes = layer_genes(f"layer_{k}", post, pre, gain=0.5 if last else 1.0, bias_scale=0.3)
+            gain, std = (0.5, QUIET) if last else (1.0, 1.0)
+            genes = layer_genes(f"layer_{k}", post, pre, gain=gain, bias_scale=0.3, initial_std=std)
             innate += genes[1:] if self.hyper.innate == "random" else genes
             if self.hyper.rule == "abcd":
                 activity = (

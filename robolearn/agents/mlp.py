@@ -11,7 +11,7 @@ from annotated_types import Interval, Len
 from numba import prange
 from numpy.typing import ArrayLike, NDArray
 
-from robolearn.agents.genes import layer_genes
+from robolearn.agents.genes import QUIET, layer_genes
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
 from robolearn.agents.protocol import Feedback, Float, Genome, Parameters
 from robolearn.neurons.compilation import kernel
@@ -116,8 +116,10 @@ def rate_network_genome(sizes: NDArray[np.int64]) -> Genome:
     genes = []
     last = len(sizes) - 2
     for layer, (pre, post) in enumerate(pairwise(sizes.tolist())):
-        gain = 0.5 if layer == last else 1.0
-        genes += layer_genes(f"layer_{layer}", post, pre, gain=gain, bias_scale=0.3)
+        gain, std = (0.5, QUIET) if layer == last else (1.0, 1.0)
+        genes += layer_genes(
+            f"layer_{layer}", post, pre, gain=gain, bias_scale=0.3, initial_std=std
+        )
     return Genome(tuple(genes))
 
 

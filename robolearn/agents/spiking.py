@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from robolearn.agents.genes import (
     ABCD_NAMES,
+    QUIET,
     STDP_NAMES,
     Granularity,
     abcd_genes,
@@ -257,7 +258,7 @@ class Spiking:
 def _genome(hyper: SpikingHyperparameters, o: int, a: int) -> Genome:
     """Lay out the genes: gains make first brains fire at a healthy rate and move gently."""
     hidden = layer_genes("hidden", hyper.hidden, o, gain=2.0, bias_scale=0.5, bias_mean=0.7)
-    readout = layer_genes("readout", a, hyper.hidden, gain=2.0, bias_scale=0.3)
+    readout = layer_genes("readout", a, hyper.hidden, gain=2.0, bias_scale=0.3, initial_std=QUIET)
     genes, grain = [*hidden, *readout], hyper.granularity
     if hyper.rule == "abcd":
         genes += abcd_genes("hidden", grain, hidden, (_TYPICAL_INPUT, _TYPICAL_RATE))

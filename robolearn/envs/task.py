@@ -44,6 +44,9 @@ class Task:
     # terms that keep their value when an individual diverged; all others become zero
     terminal_terms: ClassVar[tuple[str, ...]] = ()
     observation_dtype: ClassVar[type] = np.float32
+    parameters_type: ClassVar[type]
+    # what `performance` measures
+    performance_unit: ClassVar[str] = "m/s"
     observation_slices: tuple[ObservationSlice, ...]
 
     def __init__(self, simulation: Simulation, rewards: dict[str, float], parameters: Any):
@@ -92,7 +95,7 @@ class Task:
         raise NotImplementedError
 
     def performance(self) -> NDArray[np.floating]:
-        """Return how well the last step went, (n,), in `performance_unit`: what adaptation measures."""
+        """Return how well the last step went, (n,), in `performance_unit`; adaptation measures it."""
         raise NotImplementedError
 
     def info(self) -> dict[str, NDArray]:

@@ -117,19 +117,16 @@ class RobotVectorEnv(VectorEnv):
         mask = np.asarray(mask)
         if mask.shape != (n,) or mask.dtype != np.bool_ or not mask.any():
             raise UserError(f"reset_mask must be a bool array of shape ({n},) with a True in it")
-        seeds = [None if seed is None else seed + i for i in range(n)] if not isinstance(
-            seed, list | tuple | np.ndarray
-        ) else list(seed)
-        if len(seeds) != n:
-            raise UserError(f"seed: expected {n} seeds, got {len(seeds)}")
+        seeds = _row_seeds(seed, n)
         if not self._rngs:
             unseeded = [int(s) for s in np.random.SeedSequence().generate_state(n)]
             self._rngs = [np.random.default_rng() for _ in range(n)]
             self._shift_rngs = list(self._rngs)
             self.seed_rows(unseeded)
         rows = np.flatnonzero(mask)
-        seeded = [i for i in rows if seeds[i] is not None]
-        self.seed_rows([int(seeds[i]) for i in seeded], np.array(seeded, dtype=np.int64))
+        for row in rows:
+            if (row_seed := seeds[row]) is not None:
+                self.seed_rows([row_seed], np.array([row]))
         self._start_lives(rows)
         return self.task.observe(), self._infos({"performance": self.task.performance()})
 
@@ -194,7 +191,7 @@ class RobotVectorEnv(VectorEnv):
         if self.render_mode is None:
             gymnasium.logger.warn("render() was called without a render_mode")
             return None
-        from robolearn.envs.rendering import Renderer
+        from robolearn.envs.rendering import Renderer  # noqa: PLC0415  (GL only when needed)
 
         if self._renderer is None:
             self._renderer = Renderer(self.render_mode, self.world)
@@ -240,6 +237,8 @@ class RobotVectorEnv(VectorEnv):
 
     def _checked(self, actions: NDArray[np.floating]) -> NDArray[np.floating]:
         actions = np.asarray(actions)
+        if actions.dtype.kind not in "fiu":
+            raise UserError(f"actions must be numbers, got {actions.dtype}")
         if actions.shape != self.action_space.shape:
             raise UserError(
                 f"actions must have shape {self.action_space.shape}, got {actions.shape}"
@@ -250,10 +249,20 @@ class RobotVectorEnv(VectorEnv):
         return actions
 
     def _infos(self, arrays: dict[str, NDArray]) -> dict[str, Any]:
-        infos: dict[str, Any] = dict(arrays)
-        for key in arrays:
-            infos[f"_{key}"] = np.ones(self.num_envs, np.bool_)
-        return infos
+        everyone = np.ones(self.num_envs, np.bool_)
+        return {**arrays, **{f"_{key}": everyone for key in arrays}}
+
+
+def _row_seeds(seed: Any, n: int) -> list[int | None]:
+    """Return a seed for each of `n` rows: from one for the first row, from a list, or from None."""
+    if seed is None:
+        return [None] * n
+    if isinstance(seed, int | np.integer):
+        return [int(seed) + i for i in range(n)]
+    seeds = [None if s is None else int(s) for s in seed]
+    if len(seeds) != n:
+        raise UserError(f"seed: expected {n} seeds, got {len(seeds)}")
+    return seeds
 
 
 def make_task(simulation: Simulation, parameters: dict[str, Any]) -> Task:

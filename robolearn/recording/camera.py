@@ -51,7 +51,9 @@ class CameraOperator:
         target = data.xpos[root]
         if self._lookat is None:
             self._lookat = target.copy()
-            self._distance = self.camera.distance or _fitting_distance(model, data, root)
+            half_field = np.deg2rad(model.vis.global_.fovy) / 2
+            fitting = 1.4 * robot_reach(model, data) / np.tan(half_field)
+            self._distance = self.camera.distance or fitting
         # A jump farther than the picture is wide is a new trial, not a movement to follow.
         if np.linalg.norm(target - self._lookat) > self._distance:
             self._lookat = target.copy()
@@ -77,10 +79,20 @@ def root_body(model: mujoco.MjModel) -> int:
     return int(moving[0]) if len(moving) else 0
 
 
-def _fitting_distance(model: mujoco.MjModel, data: mujoco.MjData, root: int) -> float:
-    """How far away the robot in its present pose fills a good part of the picture."""
+def follows_robot(model: mujoco.MjModel, camera: Camera | None) -> bool:
+    """Whether the view moves along with the robot; raises UserError for an unknown name."""
+    if not isinstance(camera, str):
+        return True
+    index = camera_id(model, camera)
+    rests = model.cam_mode[index] == mujoco.mjtCamLight.mjCAMLIGHT_FIXED
+    return bool(model.cam_bodyid[index] != 0 or not rests)
+
+
+def robot_reach(model: mujoco.MjModel, data: mujoco.MjData) -> float:
+    """The radius in m of a ball about the root body that holds the robot in its present pose."""
+    root = root_body(model)
     own = model.body_rootid[model.geom_bodyid] == model.body_rootid[root]  # (ngeom,)
     if root == 0 or not own.any():
-        return 1.5 * float(model.stat.extent)
+        return float(model.stat.extent)
     reach = np.linalg.norm(data.geom_xpos[own] - data.xpos[root], axis=1) + model.geom_rbound[own]
-    return 1.4 * float(reach.max()) / np.tan(np.deg2rad(model.vis.global_.fovy) / 2)
+    return float(reach.max())

@@ -9,11 +9,23 @@ import mujoco
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from robolearn.recording.camera import Camera, CameraOperator
+from robolearn.recording.camera import (
+    Camera,
+    CameraOperator,
+    follows_robot,
+    robot_reach,
+    root_body,
+)
 from robolearn.recording.gl import require_gl
 from robolearn.recording.gl_context import GLContext, open_context
 
 MAX_GEOMS = 5000
+
+# Half the width of the shadowed region, in radii of the robot where the camera follows it, in
+# extents of the world where it stands still. At the region's edge the shadow map ends in a moiré
+# pattern: a smaller region has it in the picture, a larger one has coarse shadows.
+SHADOW_RADII = 7.0
+SHADOW_EXTENTS = 3.0
 
 
 class FrameRenderer:
@@ -46,6 +58,7 @@ class FrameRenderer:
         self._model = model
         self._data = mujoco.MjData(model)
         self._operator = CameraOperator(camera)
+        self._shadow_reach_m = 0.0  # known once a pose is
 
     def render(
         self,
@@ -68,6 +81,10 @@ class FrameRenderer:
             self._model, self._data = model, mujoco.MjData(model)
         body, data = self._model, self._data
         pose(body, data, qpos, mocap_pos)
+        if self._shadow_reach_m == 0:
+            self._shadow_reach_m = _shadow_reach(body, data, self._operator.camera)
+            self._drawing.shadowClip = self._shadow_reach_m
+        _bring_sun_along(body, data, self._shadow_reach_m)
         self._context.make_current()
         mujoco.mjv_updateScene(
             body,
@@ -104,6 +121,22 @@ class FrameRenderer:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _shadow_reach(model: mujoco.MjModel, data: mujoco.MjData, camera: Camera) -> float:
+    if follows_robot(model, camera):
+        return SHADOW_RADII * robot_reach(model, data)
+    return SHADOW_EXTENTS * float(model.stat.extent)
+
+
+def _bring_sun_along(model: mujoco.MjModel, data: mujoco.MjData, distance_m: float) -> None:
+    """Move directional lights to above the robot.
+
+    All their rays are parallel, so that their place decides only where shadows are computed: a
+    robot that walks away from a light at rest would lose its shadow.
+    """
+    suns = np.flatnonzero(model.light_type == mujoco.mjtLightType.mjLIGHT_DIRECTIONAL.value)
+    data.light_xpos[suns] = data.xpos[root_body(model)] - distance_m * data.light_xdir[suns]
 
 
 def pose(

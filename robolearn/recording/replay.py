@@ -19,7 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.errors import UserError
-from robolearn.recording.camera import Camera, CameraOperator, camera_id, root_body
+from robolearn.recording.camera import (
+    Camera,
+    CameraOperator,
+    camera_id,
+    follows_robot,
+    root_body,
+)
 from robolearn.recording.captions import smoothed_speed
 from robolearn.recording.damage import Models, active_shifts, check_models, painted_steps
 from robolearn.recording.film import frame_rate
@@ -89,7 +95,9 @@ class _Stage:
         self._speed = smoothed_speed(trajectory)
         self._model, self._data = looks[0], mujoco.MjData(looks[0])
         pose(self._model, self._data, trajectory.qpos[0], trajectory.mocap_at(0))
-        self._operator = _following(self._model, camera)
+        # A named camera that travels has its own offset; the world then moves with the root.
+        view = None if isinstance(camera, str) else camera
+        self._operator = CameraOperator(view) if follows_robot(self._model, camera) else None
         self._scene = server.scene.add_frame("/scene", show_axes=False)
         self._bodies = [
             server.scene.add_frame(f"/scene/body{i}", show_axes=False)
@@ -139,15 +147,6 @@ class _Stage:
         self._damage.text = ", ".join(
             f"{shift.title} · {time_s - shift.onset_s:.1f} s ago" for shift in shifts
         )
-
-
-def _following(model: mujoco.MjModel, camera: Camera | None) -> CameraOperator | None:
-    """What keeps the robot in view; None for a camera that stands still."""
-    if isinstance(camera, str):
-        still = model.cam_bodyid[camera_id(model, camera)] == 0
-        tracks = model.cam_mode[camera_id(model, camera)] != mujoco.mjtCamLight.mjCAMLIGHT_FIXED
-        return None if still and not tracks else CameraOperator()
-    return CameraOperator(camera)
 
 
 def _aim(

@@ -1,4 +1,6 @@
 """A leg that is limp, stuck, shorter or gone."""
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo's compiled modules carry no type stubs.
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -103,10 +105,9 @@ class LimbDamage(Shift):
             below = leg.motors[np.isin(world.model.jnt_bodyid[joints], bodies)]
             scale_motors(simulation, ids, below, 0.0)
         elif self.mode == "locked":
-            offset = memory - world.model.qpos0[leg.qpos]  # (k, joints)
-            data = simulation.body("eq_data", ids)
-            data[:, leg.locks, 0] = offset
-            simulation.write_body("eq_data", ids, slice(None), data)
+            data = simulation.body("eq_data", ids)[:, leg.locks]  # (k, joints, coefficients)
+            data[:, :, 0] = memory - world.model.qpos0[leg.qpos]
+            simulation.write_body("eq_data", ids, leg.locks, data)
             simulation.eq_active[np.ix_(ids, leg.locks)] = 1.0
 
     def legs(self, world: World) -> tuple[str, ...]:

@@ -1,158 +1,18 @@
-"""Which shift acts on which individual, from when to when: plans, draws, and the active records."""
+"""Which shift acts on which individual, from when to when, and the bodies that follow from it."""
 
-import re
 from collections import defaultdict
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robolearn.errors import UserError, unknown_name
-from robolearn.shifts.shift import Ids, Shift, make_shift, number, shift_kinds
+from robolearn.errors import UserError
+from robolearn.shifts.plan import ShiftPlan, check_together
+from robolearn.shifts.shift import Ids, Shift
 from robolearn.simulation import Simulation
-from robolearn.worlds import World
 
 _NEVER = np.iinfo(np.int64).max
-_TIME = r"(\d+(?:\.\d+)?)s?"
-_WHEN = re.compile(rf"^{_TIME}(?:\.\.{_TIME})?(?:-{_TIME})?$")
-
-
-@dataclass(frozen=True)
-class ShiftPlan:
-    """A shift that is fixed, or drawn anew for every individual and life.
-
-    Every value of `values`, `onset_s` and `end_s` is a fixed value, a list (one is chosen, all
-    alike), or `{"uniform": [low, high]}`.
-
-    Attributes:
-        kind: name of the shift.
-        values: its parameters by name.
-        onset_s: when it begins, seconds of life; 0 is at birth.
-        end_s: when it ends; None lets it last.
-        probability: of happening at all in a life.
-    """
-
-    kind: str
-    values: dict[str, Any] = field(default_factory=dict)
-    onset_s: Any = 0.0
-    end_s: Any = None
-    probability: float = 1.0
-
-    @classmethod
-    def from_mapping(cls, mapping: dict[str, Any]) -> "ShiftPlan":
-        """Read the YAML form: `kind`, `onset_s`, `end_s`, `probability` and the shift's parameters.
-
-        Raises:
-            UserError: no kind, or a probability outside [0, 1].
-        """
-        rest = dict(mapping)
-        kind = rest.pop("kind", None)
-        if kind not in shift_kinds():
-            raise unknown_name("shift", kind, shift_kinds())
-        plan = cls(
-            kind=kind,
-            onset_s=rest.pop("onset_s", 0.0),
-            end_s=rest.pop("end_s", None),
-            probability=number(rest.pop("probability", 1.0), f"{kind}: probability", 0.0, 1.0),
-            values=rest,
-        )
-        for key in ("onset_s", "end_s"):
-            for end in _support(getattr(plan, key)):
-                if end is not None:
-                    number(end, f"{kind}: {key}", 0.0)
-        return plan
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Return the YAML form."""
-        mapping = {"kind": self.kind, **self.values}
-        if self.onset_s != 0.0:
-            mapping["onset_s"] = self.onset_s
-        if self.end_s is not None:
-            mapping["end_s"] = self.end_s
-        if self.probability != 1.0:
-            mapping["probability"] = self.probability
-        return mapping
-
-    def check(self, world: World, life_s: float | None = None) -> None:
-        """Raise UserError if a value that could be drawn does not fit the world or the life."""
-        for name, value in self.values.items():
-            for end in _support(value):
-                make_shift(self.kind, world, **{name: end})
-        make_shift(self.kind, world, **{k: next(iter(_support(v))) for k, v in self.values.items()})
-        if life_s is not None:
-            for onset in _support(self.onset_s):
-                if onset >= life_s:
-                    raise UserError(
-                        f"{self.kind}: onset_s {onset:g} is past the end of life ({life_s:g} s)"
-                    )
-
-    def draw(self, world: World, rng: np.random.Generator) -> tuple[Shift, float, float] | None:
-        """Draw (shift, onset in s, end in s) for one life, or None if it does not happen."""
-        happens = rng.random() < self.probability
-        values = {name: _draw(value, rng) for name, value in self.values.items()}
-        onset = float(_draw(self.onset_s, rng))
-        end = _draw(self.end_s, rng)
-        if not happens:
-            return None
-        shift = make_shift(self.kind, world, **values)
-        return shift, onset, np.inf if end is None else float(end)
-
-
-def parse_shift(text: str) -> ShiftPlan:
-    """Read the command-line form `kind:value:...[@ONSETs[..LATESTs][-ENDs]]`.
-
-    `limb_damage:front_left:dead@5s`, `motor_gain:all:0.5@2s-6s`, `limb_damage:rear_left:locked@4s..6s`;
-    values stand in the order of the shift's fields, and a comma chooses among several.
-
-    Raises:
-        UserError: unknown kind, too many values, or a time that cannot be read.
-    """
-    body, _, when = text.partition("@")
-    kind, *values = body.split(":")
-    if kind not in shift_kinds():
-        raise unknown_name("shift", kind, shift_kinds())
-    names = [f.name for f in fields(shift_kinds()[kind])]
-    if len(values) > len(names):
-        raise UserError(f"shift {text!r} has too many values (valid: {kind}:{':'.join(names)})")
-    mapping: dict[str, Any] = {"kind": kind}
-    for name, value in zip(names, values, strict=False):
-        choices = [_scalar(v) for v in value.split(",")]
-        mapping[name] = choices if len(choices) > 1 else choices[0]
-    if when:
-        match = _WHEN.match(when)
-        if match is None:
-            raise UserError(
-                f"shift {text!r}: time {when!r} cannot be read (valid: @5s, @4s..6s, @5s-8s)"
-            )
-        onset, latest, end = (None if g is None else float(g) for g in match.groups())
-        mapping["onset_s"] = onset if latest is None else {"uniform": [onset, latest]}
-        if end is not None:
-            mapping["end_s"] = end
-    return ShiftPlan.from_mapping(mapping)
-
-
-def parse_shifts(shifts: Any) -> tuple[ShiftPlan, ...]:
-    """Read a list whose elements are plans, mappings or texts.
-
-    Raises:
-        UserError: it is not a list, or an element cannot be read.
-    """
-    if isinstance(shifts, str | dict | ShiftPlan):
-        shifts = [shifts]
-    if not isinstance(shifts, list | tuple):
-        raise UserError(f"shifts must be a list, got {shifts!r}")
-    plans = []
-    for shift in shifts:
-        if isinstance(shift, ShiftPlan):
-            plans.append(shift)
-        elif isinstance(shift, dict):
-            plans.append(ShiftPlan.from_mapping(shift))
-        elif isinstance(shift, str):
-            plans.append(parse_shift(shift))
-        else:
-            raise UserError(f"a shift must be a text or a mapping, got {shift!r}")
-    return tuple(plans)
 
 
 @dataclass
@@ -160,6 +20,13 @@ class _Active:
     shift: Shift
     memory: NDArray[np.float64]  # (m,)
     onset_step: int
+
+
+class _Event(NamedTuple):
+    step: int
+    begins: bool  # or ends; of two events in one step the end comes first
+    shift: Shift
+    end_step: int
 
 
 class Schedule:
@@ -171,7 +38,7 @@ class Schedule:
         life_s: length of a life, to refuse onsets past its end; None if it has no end.
 
     Raises:
-        UserError: a plan does not fit the world or the life.
+        UserError: a plan does not fit the world or the life, or two contradict each other.
     """
 
     def __init__(
@@ -182,18 +49,18 @@ class Schedule:
         self._plans: list[tuple[ShiftPlan, ...]] = [()] * simulation.n
         self.set_plans(plans)
         self.active: list[list[_Active]] = [[] for _ in range(simulation.n)]
-        # (step, begins, shift) in order of time, for each individual
-        self._events: list[list[tuple[int, bool, Shift]]] = [[] for _ in range(simulation.n)]
+        self._events: list[list[_Event]] = [[] for _ in range(simulation.n)]
         self._next_step = np.full(simulation.n, _NEVER)  # (n,)
 
     def set_plans(self, plans: tuple[ShiftPlan, ...], ids: Ids | None = None) -> None:
         """Let the next lives of `ids` (k,), or of all, follow `plans`.
 
         Raises:
-            UserError: a plan does not fit the world or the life.
+            UserError: a plan does not fit the world or the life, or two contradict each other.
         """
         for plan in plans:
             plan.check(self.simulation.world, self.life_s)
+        check_together(plans, self.simulation.world)
         for i in range(self.simulation.n) if ids is None else ids:
             self._plans[i] = plans
 
@@ -206,20 +73,13 @@ class Schedule:
 
     def start(self, ids: Ids, rngs: list[np.random.Generator]) -> None:
         """Draw the shifts of the new lives of `ids` from one stream each; births' begin at once."""
-        step_s = self.simulation.world.control_step_s
         for i, rng in zip(ids, rngs, strict=True):
-            events = []
-            for plan in self._plans[i]:
-                drawn = plan.draw(self.simulation.world, rng)
-                if drawn is None:
-                    continue
-                shift, onset_s, end_s = drawn
-                events.append((round(onset_s / step_s), True, shift))
-                if np.isfinite(end_s):
-                    events.append((round(end_s / step_s), False, shift))
-            self._events[i] = sorted(events, key=lambda event: event[0])
-            self._next_step[i] = self._events[i][0][0] if events else _NEVER
+            self._events[i] = sorted(self._draw_events(self._plans[i], rng), key=lambda e: e[:2])
+            self._next_step[i] = self._events[i][0].step if self._events[i] else _NEVER
         self.advance(np.zeros(self.simulation.n, np.int64), ids)
+        changed = np.array([i for i in ids if self.active[i]], dtype=np.int64)
+        if len(changed):
+            self.simulation.forward(changed)
 
     def advance(self, step: NDArray[np.int64], ids: Ids | None = None) -> None:
         """Begin and end what is due at `step` (n,), the control step of each life; all or `ids`."""
@@ -228,26 +88,29 @@ class Schedule:
             return
         rows = np.flatnonzero(due) if ids is None else ids[due[ids]]
         for i in rows:
-            while self._events[i] and self._events[i][0][0] <= step[i]:
-                onset, begins, shift = self._events[i].pop(0)
-                row = np.array([i])
-                if begins:
-                    self._begin(shift, row, onset)
+            events = self._events[i]
+            while events and events[0].step <= step[i]:
+                event = events.pop(0)
+                if event.begins:
+                    self._begin(event.shift, np.array([i]), event.step)
                 else:
-                    self.active[i] = [a for a in self.active[i] if a.shift != shift]
-            self._next_step[i] = self._events[i][0][0] if self._events[i] else _NEVER
+                    self._end(event.shift, np.array([i]))
+            self._next_step[i] = events[0].step if events else _NEVER
         self._refresh(rows)
 
     def begin(self, shift: Shift, ids: Ids, step: int = 0) -> None:
-        """Let `shift` act on `ids` (k,) from now on; one that acts already is left as it is."""
+        """Let `shift` act on `ids` (k,) from now on; one that acts already is left as it is.
+
+        Raises:
+            UserError: the shift does not fit the world, or contradicts one that acts.
+        """
         shift.check(self.simulation.world)
         self._begin(shift, ids, step)
         self._refresh(ids)
 
     def end(self, shift: Shift, ids: Ids) -> None:
         """Take `shift` from `ids` (k,); their bodies are as if it had never been."""
-        for i in ids:
-            self.active[i] = [a for a in self.active[i] if a.shift != shift]
+        self._end(shift, ids)
         self._refresh(ids)
 
     def shifts_of(self, row: int) -> list[Shift]:
@@ -257,71 +120,75 @@ class Schedule:
     def planned(self, row: int) -> list[tuple[Shift, float, float]]:
         """Return (shift, onset in s, end in s) of what is still to come in this life of `row`."""
         step_s = self.simulation.world.control_step_s
-        ends = {shift: step for step, begins, shift in self._events[row] if not begins}
         return [
-            (shift, step * step_s, ends.get(shift, np.inf) * step_s)
-            for step, begins, shift in self._events[row]
-            if begins
+            (e.shift, e.step * step_s, np.inf if e.end_step == _NEVER else e.end_step * step_s)
+            for e in self._events[row]
+            if e.begins
         ]
 
+    def _draw_events(self, plans: tuple[ShiftPlan, ...], rng: np.random.Generator) -> list[_Event]:
+        """Draw what happens in one life; spans of one and the same shift that meet become one."""
+        world = self.simulation.world
+        spans: dict[Shift, list[tuple[int, int]]] = defaultdict(list)
+        for plan in plans:
+            drawn = plan.draw(world, rng)
+            if drawn is not None:
+                shift, *times = drawn
+                begin, end = (
+                    _NEVER if np.isinf(t) else round(t / world.control_step_s) for t in times
+                )
+                spans[shift].append((begin, end))
+        events = []
+        for shift, its_spans in spans.items():
+            for begin, end in _union(its_spans):
+                events.append(_Event(begin, True, shift, end))
+                if end != _NEVER:
+                    events.append(_Event(end, False, shift, end))
+        return events
+
     def _begin(self, shift: Shift, ids: Ids, step: int) -> None:
-        memory = shift.remember(self.simulation, ids)
-        for row, i in enumerate(ids):
-            if shift in self.shifts_of(i):
-                continue
+        ids = np.array([i for i in ids if shift not in self.shifts_of(i)], dtype=np.int64)
+        for i in ids:
             for other in self.shifts_of(i):
                 if shift.contradicts(other):
                     raise UserError(f"shift {shift.label} contradicts {other.label}, still active")
+        memory = shift.remember(self.simulation, ids)
+        for row, i in enumerate(ids):
             self.active[i].append(_Active(shift, memory[row], step))
 
+    def _end(self, shift: Shift, ids: Ids) -> None:
+        for i in ids:
+            self.active[i] = [active for active in self.active[i] if active.shift != shift]
+
     def _refresh(self, ids: Ids) -> None:
-        """Rebuild the bodies of `ids` from the compiled scene and their active shifts."""
+        """Rebuild the bodies of `ids` from the compiled scene and their active shifts.
+
+        Shifts apply in the order of their descriptions: were it that of onsets, the last digits of
+        one body would depend on what else happens in the batch.
+        """
         simulation = self.simulation
         simulation.restore_bodies(ids)
-        variants: dict[tuple[Shift, ...], list[int]] = defaultdict(list)
+        edited: dict[tuple[Shift, ...], list[int]] = defaultdict(list)
         shifts: dict[Shift, list[tuple[int, NDArray[np.float64]]]] = defaultdict(list)
         for i in ids:
-            edits = tuple(s for s in self.shifts_of(i) if s.edits_scene)
+            edits = [shift for shift in self.shifts_of(i) if shift.edits_scene]
             if edits:
-                variants[edits].append(int(i))
+                edited[tuple(sorted(edits, key=repr))].append(int(i))
             for active in self.active[i]:
                 shifts[active.shift].append((int(i), active.memory))
-        for edits, rows in variants.items():
-            variant = simulation.world.variant(edits)
-            simulation.write_variant(np.array(rows), variant)
-        for shift, records in shifts.items():
-            rows, memory = zip(*records, strict=True)
+        for edits, rows in edited.items():
+            simulation.write_edited(np.array(rows), edits)
+        for shift in sorted(shifts, key=repr):
+            rows, memory = zip(*shifts[shift], strict=True)
             shift.apply(simulation, np.array(rows), np.stack(memory))
 
 
-def _support(value: Any) -> list[Any]:
-    """Return the values to check of something fixed, chosen or drawn."""
-    if isinstance(value, dict):
-        bounds = value.get("uniform")
-        if set(value) != {"uniform"} or not isinstance(bounds, list) or len(bounds) != 2:
-            raise UserError(f"a drawn value must be {{uniform: [low, high]}}, got {value!r}")
-        low, high = (number(bound, "uniform", -np.inf) for bound in bounds)
-        if low > high:
-            raise UserError(f"uniform: low {low:g} is above high {high:g}")
-        return [low, high]
-    if isinstance(value, list):
-        if not value:
-            raise UserError("a list to choose from must not be empty")
-        return value
-    return [value]
-
-
-def _draw(value: Any, rng: np.random.Generator) -> Any:
-    if isinstance(value, dict):
-        low, high = value["uniform"]
-        return float(rng.uniform(low, high))
-    if isinstance(value, list):
-        return value[int(rng.integers(len(value)))]
-    return value
-
-
-def _scalar(text: str) -> Any:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+def _union(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the sorted, disjoint spans that cover the same steps; empty ones vanish."""
+    result: list[tuple[int, int]] = []
+    for begin, end in sorted(spans):
+        if result and begin <= result[-1][1]:
+            result[-1] = (result[-1][0], max(end, result[-1][1]))
+        elif end > begin:
+            result.append((begin, end))
+    return result

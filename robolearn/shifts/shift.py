@@ -1,4 +1,6 @@
 """What a shift is: a frozen value that changes the body, the world or the senses of individuals."""
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo's compiled modules carry no type stubs.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -61,7 +63,9 @@ class Shift:
     def label(self) -> str:
         """The shift as written on the command line, without its time."""
         values = [getattr(self, f.name) for f in fields(self)]
-        return ":".join([self.kind, *(f"{v:g}" if isinstance(v, float) else str(v) for v in values)])
+        return ":".join(
+            [self.kind, *(f"{v:g}" if isinstance(v, float) else str(v) for v in values)]
+        )
 
 
 _REGISTRY: dict[str, type[Shift]] = {}

@@ -1,4 +1,6 @@
 """A World: one MJCF scene compiled once, with the names that shifts and tasks speak of resolved."""
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo's compiled modules carry no type stubs.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from robolearn.definitions import definition_folder, read_yaml
 from robolearn.errors import UserError, unknown_name
 
-# A locked joint must hold under its motor's whole torque; MuJoCo's default equality is far too soft.
+# A locked joint must hold under its motor's whole torque; MuJoCo's default is far too soft.
 _LOCK_SOLREF = (0.008, 1.0)
 _LOCK_SOLIMP = (0.99, 0.9999, 0.001, 0.5, 2.0)
 
@@ -168,7 +170,7 @@ def _read_scene(folder: Path, section: dict[str, Any], path: Path) -> mujoco.MjS
         raise UserError(f"{path}: key 'world.scene' must name an MJCF file, got {scene!r}")
     file = folder / scene
     if scene.startswith("gymnasium:"):
-        import gymnasium
+        import gymnasium  # noqa: PLC0415  (only this kind of scene needs it)
 
         assets = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
         file = assets / scene.removeprefix("gymnasium:")
