@@ -42,7 +42,8 @@ class Simulation:
 
     `qpos` (n, nq), `qvel` (n, nv), `ctrl` (n, nu) and `eq_active` (n, neq) are live: writing them
     sets the state. `read` gives live read-only arrays of what MuJoCo derives. Bodies are changed
-    with `write_body` and put back with `restore_bodies`.
+    with `write_body` and put back with `restore_bodies`; `body_version` (n,), 0 as long as a body
+    is as compiled, rises with every change.
 
     Args:
         world: the scene.
@@ -68,6 +69,7 @@ class Simulation:
         self._counters = self._batch.warning[:, :, 1]  # live (n, warnings)
         self._warnings = self._counters[:, _DIVERGENCE]
         self._bodies: dict[str, NDArray] = {}  # field -> live (n, ...)
+        self.body_version = np.zeros(n, np.int64)  # (n,) rises whenever a body may have changed
 
     def read(self, field: str) -> NDArray:
         """Return the live array (n, ...) of a field of MjData, such as "xpos" or "sensordata".
@@ -103,6 +105,7 @@ class Simulation:
         `field[ids][:, index] = value`; `value` broadcasts over the individuals.
         """
         values = self._body_field(field)
+        self.body_version[ids] += 1
         block = values[ids]
         block[:, index] = value
         values[ids] = block
@@ -116,6 +119,7 @@ class Simulation:
 
     def write_edited(self, ids: Ids, edits: tuple[Edit, ...]) -> None:
         """Give `ids` the body of the scene compiled with `edits` (hashable), applied in order."""
+        self.body_version[ids] += 1
         for field, values in _edited_fields(self.world, edits).items():
             self._body_field(field)[ids] = values
 
@@ -125,13 +129,15 @@ class Simulation:
 
     def restore_bodies(self, ids: Ids) -> None:
         """Put the bodies of `ids` back to the compiled defaults, bit for bit."""
+        if self._bodies:
+            self.body_version[ids] += 1
         for field, values in self._bodies.items():
             values[ids] = getattr(self.model, field)
         self.eq_active[ids] = self.model.eq_active0
 
-    def model_of(self, row: int) -> mujoco.MjModel:
-        """Return a copy of the model with the body of one individual, for rendering."""
-        return self._batch.get_model(row)
+    def model_of(self, row: int, out: mujoco.MjModel | None = None) -> mujoco.MjModel:
+        """Return the model with the body of one individual, for rendering: a new one, or `out`."""
+        return self._batch.get_model(row, out)
 
     def _body_field(self, field: str) -> NDArray:
         if field not in self._bodies:

@@ -7,7 +7,6 @@ logged or saved after that is written again, with the same bits.
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,6 @@ from robolearn.envs.vector_env import RobotVectorEnv, env_name
 from robolearn.errors import UserError
 from robolearn.learning.evolution import Evolution, summarise
 from robolearn.learning.strategies import make_strategy
-from robolearn.shifts import parse_shifts
 from robolearn.tracking.progress import Progress
 from robolearn.tracking.run import RunFolder
 from robolearn.tracking.wandb_log import WandbLog
@@ -75,13 +73,15 @@ def open_wandb(run: RunFolder, config: Config, report: Callable[[str], None]) ->
         config: of the run.
         report: receives the few lines that the user should see.
     """
-    try:
-        run_id = str(run.read_json(_WANDB_FILE)["id"])
-    except (UserError, KeyError, TypeError):
-        run_id = secrets.token_hex(4)
-        run.write_json(_WANDB_FILE, {"id": run_id, "project": config.tracking.project})
+    mode, run_id = config.tracking.wandb, None
+    if mode != "off":
+        try:
+            run_id = str(run.read_json(_WANDB_FILE)["id"])
+        except (UserError, KeyError, TypeError):
+            run_id = secrets.token_hex(4)
+            run.write_json(_WANDB_FILE, {"id": run_id, "project": config.tracking.project})
     return WandbLog(
-        config.tracking.wandb,
+        mode,
         run.path,
         project=config.tracking.project,
         name=f"{config.name}-seed-{config.seed}",
@@ -157,20 +157,20 @@ class _Session:
             Progress(generations, start=evolution.generation) as progress,
             open_wandb(run, config, progress.message) as wandb,
         ):
-            whole = evolution.generation, evolution.state()  # at the end of a generation
-            saved = evolution.generation
+            unsaved = None  # the last whole generation, if it has no checkpoint
             try:
                 while evolution.generation < generations:
-                    metrics = self._live_one_generation(run, wandb)
-                    whole = done, _ = evolution.generation, evolution.state()
+                    watched = self._live_one_generation(run, wandb)
+                    done = evolution.generation
+                    unsaved = done, evolution.state()
                     if done % config.tracking.checkpoint_every == 0 or done == generations:
-                        run.checkpoints.save(done, *whole[1])
-                        saved = done
+                        run.checkpoints.save(done, *unsaved[1])
+                        unsaved = None
                     self._film(run, wandb, progress.message)
-                    progress.update(done, metrics, steps=evolution.total_steps - steps_before)
+                    progress.update(done, watched, steps=evolution.total_steps - steps_before)
             except KeyboardInterrupt:
-                if whole[0] > saved:
-                    run.checkpoints.save(whole[0], *whole[1])
+                if unsaved is not None:
+                    run.checkpoints.save(unsaved[0], *unsaved[1])
                 raise
             weights = self._save_best(run)
             wandb.log_artifact([weights, run.path / "config.yaml"], config.name, "agent")

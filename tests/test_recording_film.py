@@ -14,6 +14,7 @@ from PIL import Image
 from robolearn.errors import UserError
 from robolearn.recording import ShiftEvent, Trajectory, gl, record
 from robolearn.recording.camera import TrackingCamera
+from robolearn.recording.captions import smoothed_speed, speed_text
 from robolearn.recording.damage import DAMAGE_RGB, geom_colours, painted, painted_steps
 from robolearn.recording.film import frame_rate, preview, write_film
 from robolearn.recording.frame_renderer import FrameRenderer
@@ -167,6 +168,17 @@ def test_geom_meshes_are_closed_and_face_outwards(model):
         volume = np.einsum("fi,fi->", a, np.cross(b, c)) / 6
         assert 0.93 * expected < volume <= 1.0001 * expected
     assert geom_mesh(model, 0) is None  # the floor
+
+
+def test_the_speed_shown_is_the_mean_of_the_last_half_second():
+    speed = np.zeros(50)
+    speed[10:] = 1.0
+    life = Trajectory("toy", 0.02, np.zeros((50, 1)), speed, speed, speed > 0)
+    shown = smoothed_speed(life)
+    assert shown[9] == 0
+    assert shown[10] == pytest.approx(1 / 11)  # the mean of what there is so far
+    assert shown[35] == pytest.approx(1.0)
+    assert speed_text(-0.001) == "0.00 m/s"
 
 
 # ---- films and pictures

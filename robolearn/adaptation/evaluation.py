@@ -107,6 +107,7 @@ class Evaluation:
         seed: of the evaluation; with the protocol it decides seeds and onsets.
         trained_on: what could happen in training, in YAML form.
         life_s: length of a life, s.
+        unit: of performance, such as "m/s".
         trace_step_s: duration of one element of the traces, s; 0 without traces.
         intact: over the intact lives: mean performance, total_reward, fall_rate, unstable_share,
             and walked_share, the share that the protocol counts as walking.
@@ -124,6 +125,7 @@ class Evaluation:
     seed: int
     trained_on: list[dict[str, Any]]
     life_s: float
+    unit: str
     trace_step_s: float
     intact: dict[str, float]
     conditions: list[ConditionResult]
@@ -261,6 +263,7 @@ def evaluate(
         seed=seed,
         trained_on=[p.to_mapping() for p in trained_on],
         life_s=protocol.life_steps(world) * step_s,
+        unit=env.task.performance_unit,
         trace_step_s=slice_steps * step_s,
         intact={
             "performance": float(intact.performance.mean(dtype=np.float64)),

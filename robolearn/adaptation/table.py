@@ -15,7 +15,6 @@ from robolearn.adaptation.statistics import Interval, interval
 from robolearn.errors import UserError
 
 WIDTH = 100  # columns that every line keeps to
-UNIT = "m/s"
 
 _ABSENT = "–"
 _LEGEND = (
@@ -62,6 +61,7 @@ class Summary:
         env: folder under `envs/`.
         agent: kind of brain.
         protocol: its name.
+        unit: of performance, such as "m/s".
         runs: number of training runs.
         conditions: in the protocol's order.
         aggregates: {"seen", "partly", "unseen" or "all": {metric: interval}}, where a run stands
@@ -72,6 +72,7 @@ class Summary:
     env: str
     agent: str
     protocol: str
+    unit: str
     runs: int
     conditions: list[SummarisedCondition]
     aggregates: dict[str, dict[str, Interval]]
@@ -112,6 +113,7 @@ def summarise(evaluations: list[Evaluation]) -> Summary:
         env=first.env,
         agent=first.agent,
         protocol=str(first.protocol["name"]),
+        unit=first.unit,
         runs=len(evaluations),
         conditions=[
             SummarisedCondition(
@@ -137,10 +139,10 @@ def summarise(evaluations: list[Evaluation]) -> Summary:
 
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     """Print one evaluation: a row a condition, the means of seen and unseen ones, and a legend."""
-    protocol, intact = evaluation.protocol, evaluation.intact
+    protocol, intact, unit = evaluation.protocol, evaluation.intact, evaluation.unit
     table = _Sections(
-        ("condition", "seen", f"intact\n{UNIT}", f"after\n{UNIT}", "retention", "drop", "falls",
-         "recovery\ns, share", f"frozen\n{UNIT}", f"benefit\n{UNIT}")
+        ("condition", "seen", f"intact\n{unit}", f"after\n{unit}", "retention", "drop", "falls",
+         "recovery\ns, share", f"frozen\n{unit}", f"benefit\n{unit}")
     )  # fmt: skip
     for c in evaluation.conditions:
         recovery = _recovery(c.metrics["recovered_share"], c.metrics["median_recovery_s"])
@@ -162,9 +164,9 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
             f"{evaluation.agent} in {evaluation.env}, protocol {protocol['name']}",
             f"{protocol['episodes']} lives of {evaluation.life_s:g} s a condition, "
             f"{protocol['seeds']} lives of seed {evaluation.seed}",
-            f"intact: {intact['performance']:.2f} {UNIT} over the whole life, "
+            f"intact: {intact['performance']:.2f} {unit} over the whole life, "
             f"{intact['fall_rate']:.0%} fall, {intact['walked_share']:.0%} walk "
-            f"(above {protocol['walks_above']:g} {UNIT}){_unstable(evaluation)}",
+            f"(above {protocol['walks_above']:g} {unit}){_unstable(evaluation)}",
         )
         table.print(console)
         _print_lines(console, *closing, *_legend(name for name, _ in _LEGEND))
@@ -173,7 +175,9 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
 def print_summary(summary: Summary, console: Console) -> None:
     """Print IQM [95 % interval] over runs: a row a condition, then seen, unseen and worst legs."""
     shown = ("late_performance", "retention", "plasticity_benefit")
-    table = _Sections(("condition", "seen", f"after {UNIT}", "retention", f"benefit {UNIT}"))
+    table = _Sections(
+        ("condition", "seen", f"after {summary.unit}", "retention", f"benefit {summary.unit}")
+    )
     for c in summary.conditions:
         spans = [_span(c.metrics[metric]) for metric in shown]
         table.add_condition(c.group, c.leg, c.name, [c.seen, *spans])

@@ -40,7 +40,9 @@ class Run(Task):
     parameters_type: ClassVar[type] = RunParameters
     parameters: RunParameters
 
-    def __init__(self, simulation: Simulation, rewards: dict[str, float], parameters: RunParameters):
+    def __init__(
+        self, simulation: Simulation, rewards: dict[str, float], parameters: RunParameters
+    ):
         super().__init__(simulation, rewards, parameters)
         model = simulation.model
         self._root = model.body(parameters.root).id
@@ -84,7 +86,7 @@ class Run(Task):
         )
 
     def reward_terms(self, action: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:
-        """Return forward (m/s), survive (1 while healthy), control (Σ a², in the action's dtype)."""
+        """Return forward (m/s), survive (1 while healthy), control (Σ a², in its dtype)."""
         step_s = self.simulation.world.control_step_s
         self._velocity[:] = (self._xpos[:, self._root, :2] - self._before) / step_s
         return {

@@ -7,15 +7,36 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from robolearn.envs.vector_env import RobotVectorEnv
+from robolearn.envs.vector_env import RENDER_MODES, RobotVectorEnv
+from robolearn.shifts import parse_shifts
 
 
 class RobotEnv(gymnasium.Env):
-    """One individual of one world and task; arguments as for `RobotVectorEnv`."""
+    """One individual of one world and task.
 
-    metadata = {"render_modes": ["rgb_array", "human"], "render_fps": 50}
+    Args:
+        name: folder under `envs/`.
+        render_mode: "rgb_array", "human" or None.
+        shifts: what may happen to the body, as for `RobotVectorEnv`.
+        life_s: length of life in s, past which no shift may begin; None takes the registered one.
+            State it if you give `gymnasium.make` another `max_episode_steps`, which it keeps to
+            itself.
+        kwargs: as for `RobotVectorEnv`.
 
-    def __init__(self, name: str, render_mode: str | None = None, **kwargs: Any):
+    Raises:
+        UserError: an unknown name or a value out of range, told in one line.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": RENDER_MODES}  # noqa: RUF012
+
+    def __init__(
+        self,
+        name: str,
+        render_mode: str | None = None,
+        shifts: Any = (),
+        life_s: float | None = None,
+        **kwargs: Any,
+    ):
         self.batch = RobotVectorEnv(
             name,
             num_envs=1,
@@ -24,8 +45,17 @@ class RobotEnv(gymnasium.Env):
             threads=1,
             **kwargs,
         )
+        world = self.batch.world
+        registered = kwargs.get("max_episode_steps", world.definition.get("max_episode_steps"))
+        if life_s is None and registered is not None:
+            life_s = registered * world.control_step_s
+        self.batch.schedule.life_s = life_s
+        self.batch.schedule.set_plans(parse_shifts(shifts))
         self.render_mode = render_mode
-        self.metadata = {**self.metadata, "render_fps": self.batch.metadata["render_fps"]}
+        self.metadata = {
+            "render_modes": self.batch.metadata["render_modes"],
+            "render_fps": self.batch.metadata["render_fps"],
+        }
         self.observation_space = self.batch.single_observation_space
         self.action_space = self.batch.single_action_space
 

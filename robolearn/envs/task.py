@@ -45,7 +45,7 @@ class Task:
     terminal_terms: ClassVar[tuple[str, ...]] = ()
     observation_dtype: ClassVar[type] = np.float32
     parameters_type: ClassVar[type]
-    # what `performance` measures
+    # of what `performance` returns and adaptation measures
     performance_unit: ClassVar[str] = "m/s"
     observation_slices: tuple[ObservationSlice, ...]
 
@@ -95,7 +95,7 @@ class Task:
         raise NotImplementedError
 
     def performance(self) -> NDArray[np.floating]:
-        """Return how well the last step went, (n,), in `performance_unit`; adaptation measures it."""
+        """Return how well the last step went, (n,), in `performance_unit`."""
         raise NotImplementedError
 
     def info(self) -> dict[str, NDArray]:

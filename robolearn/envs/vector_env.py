@@ -11,6 +11,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from robolearn.definitions import data_folder, definition_names, read_yaml
+from robolearn.envs.display import offered_render_modes
 from robolearn.envs.registry import task_type
 from robolearn.envs.task import Task
 from robolearn.errors import UserError, unknown_name
@@ -18,6 +19,8 @@ from robolearn.schema import build
 from robolearn.shifts import Schedule, parse_shifts
 from robolearn.simulation import Ids, Simulation
 from robolearn.worlds import World, load_world
+
+RENDER_MODES = ["rgb_array", "human"]
 
 # Purpose key of the stream that draws shifts; resets own the plain stream of the seed.
 _SHIFT_STREAM = 1
@@ -51,6 +54,7 @@ class RobotVectorEnv(VectorEnv):
         self,
         name: str,
         num_envs: int = 1,
+        *,
         max_episode_steps: int | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
@@ -64,16 +68,19 @@ class RobotVectorEnv(VectorEnv):
         self.simulation = Simulation(world, num_envs, threads)
         self.task = make_task(self.simulation, parameters)
         self.max_episode_steps = max_episode_steps
+        modes = [mode.value for mode in AutoresetMode]
+        if autoreset_mode not in (*modes, *AutoresetMode):
+            raise unknown_name("autoreset_mode", autoreset_mode, modes)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         life_s = None if max_episode_steps is None else max_episode_steps * world.control_step_s
         self.schedule = Schedule(self.simulation, parse_shifts(shifts), life_s)
         self.metadata = {
-            "render_modes": ["rgb_array", "human"],
+            "render_modes": offered_render_modes(),
             "render_fps": round(1 / world.control_step_s),
             "autoreset_mode": self.autoreset_mode,
         }
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise unknown_name("render_mode", render_mode, self.metadata["render_modes"])
+        if render_mode not in (None, *RENDER_MODES):
+            raise unknown_name("render_mode", render_mode, RENDER_MODES)
         self.render_mode = render_mode
         dtype = self.task.observation_dtype
         self.single_observation_space = Box(-np.inf, np.inf, (self.task.observation_size,), dtype)
@@ -136,8 +143,11 @@ class RobotVectorEnv(VectorEnv):
         """Advance every running individual by one control step.
 
         Raises:
-            UserError: actions of another shape, or that are not finite.
+            UserError: actions of another shape, or that are not finite; names the row.
+            gymnasium.error.ResetNeeded: there was no reset yet.
         """
+        if not self._rngs:
+            raise gymnasium.error.ResetNeeded("call reset before step")
         actions = self._checked(actions)
         if self.autoreset_mode is AutoresetMode.NEXT_STEP and self._done.any():
             resetting = self._done.copy()

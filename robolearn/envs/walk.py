@@ -1,4 +1,6 @@
 """Walk forward at a wanted speed on any body with legs, without falling."""
+# pyright: reportAttributeAccessIssue=false
+# MuJoCo's compiled modules carry no type stubs.
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -40,8 +42,8 @@ class Walk(Task):
     """Walk forward: speed tracking, drift, tilt, energy and falls.
 
     Reward terms, unweighted: `speed` = 1 − |v − v*| / v* (0 when standing, 1 at the wanted speed
-    v*); `drift` = v_y² + v_z² and `spin` = |ω|² (without them the first thing that evolves is a lunge
-    that ends in a fall); `upright` = 1 − cos(tilt); `energy` = Σ|τ q̇| / (m g v*);
+    v*); `drift` = v_y² + v_z² and `spin` = |ω|² (without them the first thing that evolves is a
+    lunge that ends in a fall); `upright` = 1 − cos(tilt); `energy` = Σ|τ q̇| / (m g v*);
     `fall` = 1 in the step of a fall. There is no bonus for being alive: it makes learners stand
     still.
     """

@@ -29,6 +29,11 @@ def smoothed_speed(trajectory: Trajectory) -> NDArray[np.float64]:
     return (total[end] - total[start]) / (end - start)
 
 
+def speed_text(speed: float) -> str:
+    """A speed in m/s for people, who know no negative zero."""
+    return f"{round(float(speed), 2) + 0.0:.2f} m/s"
+
+
 class Captions:
     """The writing on all frames of one film; sizes follow the picture's height."""
 
@@ -55,7 +60,7 @@ class Captions:
             self._write(draw, (margin, margin), self._title, large)
         self._write(draw, (margin, margin + large * 1.35), trajectory.world, small, fill=_DIM)
         right = self._width - margin
-        self._write(draw, (right, margin), f"{self._speed[step]:.2f} m/s", large, anchor="ra")
+        self._write(draw, (right, margin), speed_text(self._speed[step]), large, anchor="ra")
         self._write(
             draw, (right, margin + large * 1.35), f"{time_s:.1f} s", small, anchor="ra", fill=_DIM
         )

@@ -24,7 +24,7 @@ MAX_GEOMS = 5000
 # Half the width of the shadowed region, in radii of the robot where the camera follows it, in
 # extents of the world where it stands still. At the region's edge the shadow map ends in a moiré
 # pattern: a smaller region has it in the picture, a larger one has coarse shadows.
-SHADOW_RADII = 7.0
+SHADOW_RADII = 5.0
 SHADOW_EXTENTS = 3.0
 
 

@@ -26,7 +26,7 @@ from robolearn.recording.camera import (
     follows_robot,
     root_body,
 )
-from robolearn.recording.captions import smoothed_speed
+from robolearn.recording.captions import smoothed_speed, speed_text
 from robolearn.recording.damage import Models, active_shifts, check_models, painted_steps
 from robolearn.recording.film import frame_rate
 from robolearn.recording.frame_renderer import pose
@@ -143,7 +143,7 @@ class _Stage:
             return
         self._next_readout_s = time_s + READOUT_INTERVAL_S
         ended = "" if self._trajectory.alive[step] else " · life ended"
-        self._label.text = f"{self._speed[step]:.2f} m/s · {time_s:.1f} s{ended}"
+        self._label.text = f"{speed_text(self._speed[step])} · {time_s:.1f} s{ended}"
         self._damage.text = ", ".join(
             f"{shift.title} · {time_s - shift.onset_s:.1f} s ago" for shift in shifts
         )

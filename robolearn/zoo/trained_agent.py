@@ -1,0 +1,166 @@
+"""A trained agent on disk: `config.yaml` and `weights.safetensors`, found by name or by folder.
+
+The weights carry the genome, the typical magnitudes of the observations, and every hyperparameter
+of the brain: a later change of a default does not change a trained agent. Nothing is unpickled.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robolearn.agents.protocol import Agent
+from robolearn.agents.registry import make_agent
+from robolearn.config import Config, parse_config
+from robolearn.definitions import data_folder, read_yaml
+from robolearn.envs.vector_env import RobotVectorEnv, env_name
+from robolearn.errors import UserError, unknown_name
+from robolearn.shifts import ShiftPlan, parse_shifts
+from robolearn.tracking.checkpoint import load_arrays, save_arrays
+
+WEIGHTS = "weights.safetensors"
+_KIND = "agent"
+
+
+@dataclass(frozen=True)
+class TrainedAgent:
+    """A brain with its genome, and where it was trained.
+
+    Attributes:
+        name: of the zoo entry or run.
+        agent: the kind of brain, built with its saved hyperparameters.
+        genome: (g,) float32.
+        config: of the run that made it.
+        folder: where it lies.
+    """
+
+    name: str
+    agent: Agent
+    genome: NDArray[np.float32]
+    config: Config
+    folder: Path
+
+    @property
+    def env_name(self) -> str:
+        """Folder of its env under `envs/`."""
+        return env_name(self.config.env.id)
+
+    @property
+    def env_options(self) -> dict[str, Any]:
+        """Keyword arguments of `RobotVectorEnv` that make the env it was trained in."""
+        return {"variant": self.config.env.variant, **self.config.env.parameters}
+
+    @property
+    def trained_on(self) -> tuple[ShiftPlan, ...]:
+        """The shifts that it met in training."""
+        return parse_shifts(self.config.env.shifts)
+
+
+def build_agent(config: Config, env: RobotVectorEnv) -> Agent:
+    """Build the agent of a config for the observations and actions of `env`."""
+    return make_agent(
+        config.agent.kind,
+        env.task.observation_size,
+        env.task.action_size,
+        env.task.observation_scale,
+        **config.agent.hyper,
+    )
+
+
+def save_trained(
+    folder: Path, config: Config, env: RobotVectorEnv, agent: Agent, genome: NDArray[np.float32]
+) -> Path:
+    """Write the weights of an agent into a run folder; returns the path.
+
+    Args:
+        folder: the run folder, which holds the config already.
+        config: of the run, with every hyperparameter filled in.
+        env: that it was trained in.
+        agent: the kind of brain.
+        genome: (g,).
+
+    Raises:
+        UserError: the system refused; older weights are intact.
+    """
+    path = folder / WEIGHTS
+    save_arrays(
+        path,
+        {"genome": genome.astype(np.float32), "input_scale": env.task.observation_scale},
+        {
+            "agent": agent.kind,
+            "hyper": config.agent.hyper,
+            "observation_size": agent.observation_size,
+            "action_size": agent.action_size,
+            "env": config.env.id,
+            "name": config.name,
+            "seed": config.seed,
+        },
+        _KIND,
+    )
+    return path
+
+
+def load_trained(name_or_run: str | Path) -> TrainedAgent:
+    """Load a zoo agent or the best agent of a run.
+
+    Raises:
+        UserError: there is no such agent, or its files are broken; nothing is ever unpickled.
+    """
+    folder = find_agent(name_or_run)
+    config = parse_config(read_yaml(folder / "config.yaml"), str(folder / "config.yaml"))
+    path = folder / WEIGHTS
+    if not path.exists():
+        raise UserError(f"{folder} has no trained agent yet ({WEIGHTS} is missing)")
+    arrays, saved = load_arrays(path, _KIND)
+    try:
+        genome = arrays["genome"]
+        agent = make_agent(
+            saved["agent"],
+            saved["observation_size"],
+            saved["action_size"],
+            arrays["input_scale"],
+            **saved["hyper"],
+        )
+    except KeyError as error:
+        raise UserError(f"{path} holds no agent: {error} is missing") from None
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    if genome.shape != (agent.genome.size,) or not np.isfinite(genome).all():
+        raise UserError(
+            f"{path}: expected a finite genome of {agent.genome.size} elements, "
+            f"got shape {genome.shape}"
+        )
+    return TrainedAgent(name_of(folder), agent, genome, config, folder)
+
+
+def find_agent(name_or_run: str | Path) -> Path:
+    """Return the folder of a run or a zoo entry.
+
+    Raises:
+        UserError: there is none; the message lists the runs inside the folder, or the zoo.
+    """
+    path = Path(name_or_run)
+    if (path / "config.yaml").is_file():
+        return path
+    entries = {name_of(entry): entry for entry in zoo_entries()}
+    if str(name_or_run) in entries:
+        return entries[str(name_or_run)]
+    inside = sorted(str(config.parent) for config in path.glob("*/config.yaml"))
+    if inside:
+        raise UserError(f"{path} is a folder of runs: name one (valid: {', '.join(inside)})")
+    raise unknown_name("run folder or zoo agent", str(name_or_run), entries)
+
+
+def zoo_entries() -> Iterator[Path]:
+    """Yield the folder of every trained agent under `agents/`, sorted."""
+    yield from sorted(p.parent for p in data_folder("agents").glob(f"*/trained/*/{WEIGHTS}"))
+
+
+def name_of(folder: Path) -> str:
+    """Return the name of a zoo entry (`spiking/quadruped-quickstart`) or run folder."""
+    if folder.parent.name == "trained":
+        return f"{folder.parent.parent.name}/{folder.name}"
+    return str(folder)
