@@ -1,25 +1,32 @@
 """The command line: list, train, evaluate, record, bench. Heavy modules load when a verb runs."""
 
-import json
 import os
+import shlex
+import signal
 import sys
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from robolearn.errors import UserError
+
 app = typer.Typer(
     name="robolearn",
-    help="Train brain-inspired agents in robot bodies, break a leg, measure the adaptation, film it.",
-    no_args_is_help=True,
+    help="Train brains in robot bodies, break a leg, measure the adaptation, film it.",
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain text, and no rich to wait for
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 Extensions = Annotated[
     list[Path] | None,
-    typer.Option("--with", help="Python file of your own that registers rules, agents or tasks."),
+    typer.Option(
+        "--with", metavar="FILE.py", help="File of your own that registers rules, agents, shifts."
+    ),
 ]
 ShiftTexts = Annotated[
     list[str] | None,
@@ -29,17 +36,22 @@ ShiftTexts = Annotated[
 
 @app.command("list")
 def list_(
-    what: Annotated[str, typer.Argument(help="envs, agents, shifts, configs, zoo or all.")] = "all",
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="[WHAT]", help="envs, agents, learners, shifts, configs, protocols or zoo."
+        ),
+    ] = "all",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     extensions: Extensions = None,
 ) -> None:
     """Show what there is to train, to break and to load."""
-    from robolearn.listing import list_names, print_names
+    from robolearn.listing import list_names, print_json, print_names
 
     _load_extensions(extensions)
     names = list_names(what)
     if as_json:
-        print(json.dumps(names, indent=2))
+        print_json(names)
     else:
         print_names(names)
 
@@ -47,45 +59,63 @@ def list_(
 @app.command()
 def train(
     config: Annotated[
-        str | None, typer.Argument(help="A recipe: a path, or a name in configs/.")
+        str | None,
+        typer.Argument(metavar="CONFIG", help="A recipe: a path, or a name in configs/."),
     ] = None,
     overrides: Annotated[
-        list[str] | None, typer.Argument(help="Such as learning.population=64.")
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Such as learning.population=64."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Replaces the seed of the recipe.")] = None,
-    seeds: Annotated[str | None, typer.Option(help="Several runs, such as 0-4 or 0,3,7.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder; runs/<name>/seed-<seed>.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with this run folder.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Several runs, one after the other: 0-4 or 0,3,7.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder; by default runs/<name>/seed-<seed>.")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with this run folder; takes no CONFIG.")
+    ] = None,
     extensions: Extensions = None,
 ) -> None:
-    """Train agents from a recipe; every run is a folder that can be resumed."""
+    """Train agents from a recipe into run folders, or resume a run."""
     from robolearn import training
     from robolearn.config import load_config
-    from robolearn.errors import UserError
 
     _load_extensions(extensions)
     if resume is not None:
         if config is not None or overrides or seed is not None or seeds is not None or out:
             raise UserError("--resume takes the run folder alone: its config is in the folder")
-        _train_one(lambda: training.resume(resume, sys.argv), resume)
+        if not _train_one(lambda: training.resume(resume, sys.argv), resume, extensions):
+            print(f"{resume} is finished: there is nothing to resume", file=sys.stderr)
         return
     if config is None:
-        raise UserError("train needs a CONFIG, such as configs/quickstart.yaml, or --resume RUN")
+        raise UserError("train needs a CONFIG, such as quickstart, or --resume RUN")
     if seed is not None and seeds is not None:
         raise UserError("--seed and --seeds exclude each other")
     every = parse_seeds(seeds) if seeds is not None else [seed]
+    runs = {}
     for one in every:
         extra = [] if one is None else [f"seed={one}"]
         resolved = load_config(config, [*(overrides or []), *extra])
         folder = out or Path("runs") / resolved.name / f"seed-{resolved.seed}"
-        if seeds is not None and out is not None:
-            folder = out / f"seed-{resolved.seed}"
-        _train_one(lambda: training.train(resolved, folder, sys.argv), folder)  # noqa: B023
+        runs[out / f"seed-{one}" if seeds is not None and out is not None else folder] = resolved
+    for folder in runs if len(runs) > 1 else ():
+        if folder.exists():
+            raise UserError(f"{folder} exists, so none of the {len(runs)} runs was begun")
+    for folder, resolved in runs.items():
+
+        def begin(folder: Path = folder, resolved: Any = resolved) -> None:
+            training.train(resolved, folder, sys.argv)
+
+        _train_one(begin, folder, extensions)
 
 
 @app.command()
 def evaluate(
-    agent: Annotated[str, typer.Argument(help="A run folder, a folder of runs, or a zoo agent.")],
+    agent: Annotated[
+        str, typer.Argument(metavar="AGENT", help="A run folder, a folder of runs, or a zoo agent.")
+    ],
     protocol: Annotated[str, typer.Option(help="A name in configs/protocols/, or a path.")] = (
         "adaptation"
     ),
@@ -104,39 +134,33 @@ def evaluate(
 
 @app.command()
 def record(
-    agent: Annotated[str, typer.Argument(help="A run folder or a zoo agent.")],
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="A run folder or a zoo agent.")],
     shift: ShiftTexts = None,
     out: Annotated[
-        Path | None, typer.Option(help="FILE.mp4, or FILE.html for a browser replay.")
+        Path | None,
+        typer.Option(help="FILE.mp4 for a film, FILE.html for a browser replay, FILE for either."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the life.", min=0)] = 0,
     seconds: Annotated[float | None, typer.Option(help="Length of the life.")] = None,
     extensions: Extensions = None,
 ) -> None:
-    """Film one life; damaged limbs are red, and the trajectory is always kept."""
-    import warnings
-
+    """Film one life, with the damaged limbs marked."""
     from robolearn.filming import film_life
     from robolearn.zoo import load_trained
 
     _load_extensions(extensions)
     trained = load_trained(agent)
-    target = out or Path(f"{trained.folder.name}-film")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        files = film_life(trained, target, shift or [], seed, seconds)
-    for warning in caught:
-        print(warning.message, file=sys.stderr)
-    for file in files:
+    target = out or Path(f"{trained.folder.resolve().name}-film")
+    for file in film_life(trained, target, shift or [], seed, seconds):
         print(file)
 
 
 @app.command()
 def bench(
-    quick: Annotated[bool, typer.Option(help="Fewer repetitions.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer repetitions.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures.")] = None,
 ) -> None:
-    """Measure speed as ratios within one run: lifetimes against bare physics, us against others."""
+    """Measure speed against bare physics and against other simulators."""
     from robolearn.bench import run_bench
 
     run_bench(quick, json_file)
@@ -146,48 +170,104 @@ def parse_seeds(text: str) -> list[int]:
     """Read `0-4` or `0,3,7`.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: it cannot be read, runs backwards, or names a seed twice.
     """
-    from robolearn.errors import UserError
-
     seeds: list[int] = []
     try:
         for part in text.split(","):
             first, dash, last = part.partition("-")
-            seeds += range(int(first), int(last) + 1) if dash else [int(first)]
+            span = range(int(first), int(last) + 1) if dash else [int(first)]
+            seeds += span if span else [-1]
     except ValueError:
         seeds = []
-    if not seeds:
-        raise UserError(f"--seeds {text!r} cannot be read (valid: 0-4 or 0,3,7)")
+    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise UserError(f"--seeds {text!r} cannot be read (valid: 0-4 or 0,3,7, each seed once)")
     return seeds
 
 
 def main() -> None:
     """Run the command line; mistakes of the user end with one line and exit code 2."""
-    from robolearn.errors import UserError
-
+    warnings.showwarning = _warn_in_one_line
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    usage_error: Any = typer.BadParameter.__base__  # typer gives it no public name
     try:
-        app(standalone_mode=True)
+        if len(sys.argv) == 1:
+            sys.argv.append("--help")
+        code = app(prog_name="robolearn", standalone_mode=False)
+        sys.stdout.flush()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        code = _fail(str(error))
+    except usage_error as error:
+        verb = error.ctx.command_path if error.ctx is not None else "robolearn"
+        code = _fail(f"{' '.join(error.format_message().split())} (see {verb} --help)")
+    except typer.Abort:
+        code = 128 + signal.SIGINT
+    except BrokenPipeError:  # whoever read us has seen enough
+        code = 128 + signal.SIGPIPE
+        _drop_output()
+    except OSError as error:  # a full disk, a forbidden folder
+        _drop_output()
+        where = f"{error.filename}: " if error.filename else ""
+        code = _fail(f"{where}{error.strerror or error}")
+    sys.exit(code if isinstance(code, int) else 0)
 
 
-def _train_one(start: Any, folder: Path) -> None:
+def _train_one(
+    start: Callable[[], bool | None], folder: Path, extensions: list[Path] | None
+) -> bool | None:
+    """Train one run and print its folder; on Ctrl-C or SIGTERM print how to go on, and exit."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt(number)
+
+    before = signal.signal(signal.SIGTERM, stop)
     try:
-        start()
-    except KeyboardInterrupt:
-        print(f"interrupted; go on with: robolearn train --resume {folder}", file=sys.stderr)
-        sys.exit(130)
-    print(folder)
+        trained = start()
+    except KeyboardInterrupt as interrupt:
+        number = interrupt.args[0] if interrupt.args else signal.SIGINT
+        if (folder / "run.json").is_file():
+            rest = "".join(f" --with {shlex.quote(str(file))}" for file in extensions or [])
+            command = f"robolearn train --resume {shlex.quote(str(folder))}{rest}"
+            print(f"interrupted; go on with: {command}", file=sys.stderr)
+        else:
+            print("interrupted before the training began", file=sys.stderr)
+        raise typer.Exit(128 + number) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if trained is not False:
+        _print_folder(folder)
+    return trained
+
+
+def _print_folder(folder: Path) -> None:
+    try:
+        print(folder, flush=True)
+    except BrokenPipeError:  # the runs that follow go on all the same
+        _drop_output()
 
 
 def _load_extensions(files: list[Path] | None) -> None:
-    if files:
-        from robolearn.extensions import load_extension
+    from robolearn.extensions import load_extension, load_installed
 
-        for file in files:
-            load_extension(file)
+    load_installed()
+    for file in files or ():
+        load_extension(file)
+
+
+def _fail(message: str) -> int:
+    try:
+        print(f"error: {message}", file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    return 2
+
+
+def _drop_output() -> None:
+    """Send what is still to be printed nowhere, so that the interpreter exits in silence."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _warn_in_one_line(message: Warning | str, *_: Any) -> None:
+    print(f"warning: {message}", file=sys.stderr)

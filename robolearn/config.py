@@ -1,4 +1,4 @@
-"""The schema of a run: YAML recipes with `key=value` overrides, closed and checked before anything starts."""
+"""The schema of a run: YAML recipes with `key=value` overrides, checked before anything starts."""
 
 import dataclasses
 import difflib
@@ -91,8 +91,8 @@ class TrackingSection(_Section):
 
     wandb: Literal["auto", "online", "offline", "off"] = "auto"
     project: str = "robolearn"
-    checkpoint_every: int = Field(5, ge=1)
-    film_every: int = Field(0, ge=0)
+    checkpoint_every: int = Field(default=5, ge=1)
+    film_every: int = Field(default=0, ge=0)
 
     @field_validator("wandb", mode="before")
     @classmethod
@@ -273,7 +273,7 @@ def _apply(content: dict[str, Any], override: str) -> None:
 
 def _explain(error: ValidationError) -> str:
     """Put the first problem into one line: the key, what was given, what is allowed."""
-    problem = error.errors()[0]
+    problem: Any = error.errors()[0]
     location = problem["loc"]
     *parents, last = location
     key = ".".join(map(str, location))

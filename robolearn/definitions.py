@@ -1,7 +1,7 @@
 """Find and read the definition layer: the data folders `envs/`, `agents/` and `configs/`.
 
 In an installed wheel they lie in `robolearn/_data/`; in a checkout they stand beside the package.
-The first place that has the folder wins: a foreign `agents/` beside an installed package never does.
+The first place that has the folder wins: never a foreign `agents/` beside an installed package.
 """
 
 import re

@@ -1,26 +1,81 @@
-"""Users' own rules, bodies and agents: Python files named with --with, and entry points."""
+"""Users' own rules, brains, shifts and tasks: files named with --with, and installed packages.
 
+A file or package registers what it brings: `robolearn.agents.registry.register`,
+`robolearn.shifts.register`, `robolearn.envs.registry.register_task`,
+`robolearn.learning.strategies.register`. Configs then know it by name; they never name code.
+"""
+
+import importlib.metadata
 import importlib.util
+import sys
+import warnings
 from pathlib import Path
 
 from robolearn.errors import UserError
 
+GROUP = "robolearn.extensions"
+_loaded: set[str] = set()
+
 
 def load_extension(path: Path) -> None:
-    """Run a user's Python file, which registers what it brings.
+    """Run a user's Python file, which registers what it brings; a second time does nothing.
 
     Raises:
-        UserError: there is no such file, or it fails; the message names the error.
+        UserError: there is no such file, or it fails; the message names the error and its line.
     """
+    path = path.absolute()
+    if str(path) in _loaded:
+        return
     if not path.is_file():
         raise UserError(f"--with {path}: no such file")
-    spec = importlib.util.spec_from_file_location(f"robolearn_extension_{path.stem}", path)
+    name = f"robolearn_extension_{len(_loaded)}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise UserError(f"--with {path}: not a Python file")
+        raise UserError(f"--with {path}: not a Python file (its name must end in .py)")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
-    except UserError:
-        raise
     except Exception as error:
-        raise UserError(f"--with {path}: {type(error).__name__}: {error}") from error
+        del sys.modules[name]
+        raise UserError(f"--with {path}{_line_in(path, error)}: {_one_line(error)}") from error
+    _loaded.add(str(path))
+
+
+def load_installed() -> None:
+    """Load what installed packages bring under the entry-point group `robolearn.extensions`.
+
+    A broken one is warned of and left out; a second call does nothing.
+    """
+    for entry in importlib.metadata.entry_points(group=GROUP):
+        if entry.value in _loaded:
+            continue
+        _loaded.add(entry.value)
+        try:
+            entry.load()
+        except Exception as error:
+            package = entry.dist.name if entry.dist is not None else "an unknown package"
+            warnings.warn(
+                f"the extension {entry.name!r} of {package} is left out: {_one_line(error)}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+
+def _line_in(path: Path, error: Exception) -> str:
+    """Return ", line k" of the last line of the file that led to the error."""
+    if isinstance(error, SyntaxError):
+        return f", line {error.lineno}"
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return "" if line is None else f", line {line}"
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, UserError):
+        return str(error)
+    message = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
+    return f"{type(error).__name__}: {message}"

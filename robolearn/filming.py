@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import gymnasium
 import mujoco
 import numpy as np
 
@@ -14,7 +13,7 @@ from robolearn.recording import ShiftEvent, Trajectory, record
 from robolearn.shifts import Shift, parse_shifts
 from robolearn.tracking.provenance import describe_software
 from robolearn.worlds import World
-from robolearn.zoo import TrainedAgent, load_trained
+from robolearn.zoo import TrainedAgent, load_trained, make_env
 
 
 def film_life(
@@ -52,14 +51,10 @@ def live_on_camera(
     Raises:
         UserError: a shift does not fit the body or the life.
     """
+    if life_s is not None and not 0 < life_s < np.inf:
+        raise UserError(f"the length of the life must be above 0 s, got {life_s:g}")
     plans = trained.trained_on if shifts is None else parse_shifts(shifts)
-    spec = gymnasium.spec(trained.config.env.id)
-    options = trained.env_options
-    env = _make(trained, spec.max_episode_steps, plans, options)
-    if life_s is not None:
-        if life_s <= 0:
-            raise UserError(f"life_s must be above 0, got {life_s}")
-        env = _make(trained, max(1, round(life_s / env.world.control_step_s)), plans, options)
+    env = make_env(trained.config, 1, life_s, plans)
     camera = _Camera(env)
     parameters = trained.agent.express(trained.genome[None])
     live(env, trained.agent, parameters, [seed], listener=camera.see)
@@ -76,16 +71,6 @@ def live_on_camera(
         versions={k: v for k, v in describe_software().items() if v},
     )
     return trajectory, camera.models
-
-
-def _make(trained: TrainedAgent, steps: int | None, plans: Any, options: dict) -> RobotVectorEnv:
-    return RobotVectorEnv(
-        trained.env_name,
-        max_episode_steps=steps,
-        autoreset_mode="Disabled",
-        shifts=plans,
-        **options,
-    )
 
 
 class _Camera:

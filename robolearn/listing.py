@@ -1,6 +1,10 @@
-"""What there is: environments, agents, shifts, recipes and trained agents."""
+"""What there is: environments, brains, learners, shifts, recipes, protocols and trained agents."""
 
 import dataclasses
+import json
+import re
+import sys
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -9,113 +13,196 @@ from rich.table import Table
 from robolearn.definitions import data_folder, definition_folder, definition_names, read_yaml
 from robolearn.errors import unknown_name
 
-SECTIONS = ("envs", "agents", "shifts", "configs", "zoo")
+Entry = dict[str, Any]
+# What a table of many entries has no room for.
+_DETAILS = ("parameters", "written")
 
 
-def list_names(what: str) -> dict[str, list[dict[str, Any]]]:
-    """Return {section: entries}; every entry has a `name`.
+def list_names(what: str) -> dict[str, list[Entry]]:
+    """Return {section: entries}; every entry has a `name`, and its values are plain.
 
     Raises:
-        UserError: `what` is neither a section nor "all".
+        UserError: `what` is neither a section nor "all", or a definition is broken.
     """
-    if what not in (*SECTIONS, "all"):
-        raise unknown_name("list", what, (*SECTIONS, "all"))
-    sections = SECTIONS if what == "all" else (what,)
-    makers = {
-        "envs": _envs,
-        "agents": _agents,
-        "shifts": _shifts,
-        "configs": _configs,
-        "zoo": _zoo,
-    }
-    return {section: makers[section]() for section in sections}
+    if what not in (*_SECTIONS, "all"):
+        raise unknown_name("section to list", what, (*_SECTIONS, "all"))
+    sections = list(_SECTIONS) if what == "all" else [what]
+    return {section: _SECTIONS[section]() for section in sections}
 
 
-def print_names(names: dict[str, list[dict[str, Any]]]) -> None:
-    """Print a table for every section."""
-    console = Console(emoji=False, markup=False)
-    for section, entries in names.items():
-        columns = list(entries[0]) if entries else ["name"]
-        table = Table(title=section, title_justify="left", box=None, pad_edge=False)
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for entry in entries:
-            table.add_row(*(_text(entry.get(column, "")) for column in columns))
-        console.print(table)
+def print_json(names: dict[str, list[Entry]]) -> None:
+    """Print the entries as one JSON object on stdout."""
+    print(json.dumps(names, indent=2, ensure_ascii=False))
+
+
+def print_names(names: dict[str, list[Entry]]) -> None:
+    """Print a table for every section on stdout, and for a single one all parameters too.
+
+    The text is plain, and fits 80 columns, unless stdout is a terminal.
+    """
+    # Rich would take FORCE_COLOR for a terminal and write control characters into a file.
+    console = Console(
+        emoji=False, markup=False, highlight=False, force_terminal=sys.stdout.isatty()
+    )
+    for number, (section, entries) in enumerate(names.items()):
+        if number:
+            console.print()
+        console.print(section, style="bold")
         if not entries:
             console.print("  none yet")
-        console.print()
+            continue
+        console.print(_table(entries, [key for key in entries[0] if key not in _DETAILS]))
+        if len(names) == 1 and "parameters" in entries[0]:
+            for entry in entries:
+                console.print(f"\n{entry.get('written', entry['name'])}", style="bold")
+                rows = [{"name": name, **about} for name, about in entry["parameters"].items()]
+                console.print(_table(rows, ["name", "default", "meaning"]))
 
 
-def _envs() -> list[dict[str, Any]]:
+def _table(entries: list[Entry], columns: list[str]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column == "name")
+    for entry in entries:
+        table.add_row(*(_text(entry[column]) for column in columns))
+    return table
+
+
+def _envs() -> list[Entry]:
     entries = []
     for name in definition_names("envs"):
         content = read_yaml(definition_folder("envs", name) / "env.yaml")
+        world = content.get("world") or {}
         entries.append(
             {
-                "name": content["id"],
-                "task": content.get("task"),
-                "legs": list(content.get("world", {}).get("legs", {})),
-                "shifts": content.get("shifts", []),
-                "variants": list(content.get("world", {}).get("variants", {})),
+                "name": content.get("id", name),
+                "task": content.get("task", ""),
+                "legs": list(world.get("legs") or {}),
+                "shifts": list(content.get("shifts") or []),
+                "variants": list(world.get("variants") or {}),
             }
         )
     return entries
 
 
-def _agents() -> list[dict[str, Any]]:
+def _agents() -> list[Entry]:
     from robolearn.agents.registry import kinds
 
-    folders = definition_names("agents")
+    defined = definition_names("agents")
     entries = []
     for kind in kinds():
         content = {}
-        if kind in folders:
+        if kind in defined:
             content = read_yaml(definition_folder("agents", kind) / "agent.yaml")
-        entries.append(
-            {
-                "name": kind,
-                **{k: content.get(k, "") for k in ("neuron", "rule", "modulator", "stabiliser")},
-            }
-        )
+        keys = ("neuron", "rule", "modulator", "stabiliser")
+        entries.append({"name": kind, **{key: content.get(key, "") for key in keys}})
     return entries
 
 
-def _shifts() -> list[dict[str, Any]]:
+def _learners() -> list[Entry]:
+    from robolearn.learning.strategies import STRATEGIES
+
+    return [
+        {
+            "name": name,
+            "what": _first_line(sys.modules[strategy.__module__].__doc__),
+            "parameters": _parameters(strategy.config_class),
+        }
+        for name, strategy in sorted(STRATEGIES.items())
+    ]
+
+
+def _shifts() -> list[Entry]:
     from robolearn.shifts import shift_kinds
 
     entries = []
     for kind, shift in shift_kinds().items():
-        fields = [field.name for field in dataclasses.fields(shift)]
-        doc = (shift.__doc__ or "").strip().splitlines()[0]
-        entries.append({"name": kind, "written": ":".join([kind, *fields]), "what": doc})
-    return entries
-
-
-def _configs() -> list[dict[str, Any]]:
-    entries = []
-    for path in sorted(data_folder("configs").glob("*.yaml")):
-        content = read_yaml(path)
+        parameters = _parameters(shift)
         entries.append(
             {
-                "name": path.stem,
-                "env": content.get("env", {}).get("id", ""),
-                "agent": content.get("agent", {}).get("kind", ""),
-                "learning": content.get("learning", {}).get("kind", ""),
+                "name": kind,
+                "written": ":".join([kind, *(f"<{name}>" for name in parameters)]),
+                "what": _first_line(shift.__doc__),
+                "parameters": parameters,
             }
         )
     return entries
 
 
-def _zoo() -> list[dict[str, Any]]:
+def _configs() -> list[Entry]:
+    return [
+        {
+            "name": path.stem,
+            **{
+                section: (content.get(section) or {}).get(key, "")
+                for section, key in (("env", "id"), ("agent", "kind"), ("learning", "kind"))
+            },
+        }
+        for path in sorted(data_folder("configs").glob("*.yaml"))
+        for content in [read_yaml(path)]
+    ]
+
+
+def _protocols() -> list[Entry]:
+    return [
+        {
+            "name": path.stem,
+            "onset": content.get("onset", ""),
+            "episodes": content.get("episodes", ""),
+            "conditions": sorted(
+                {c["kind"] if isinstance(c, dict) else str(c) for c in content["conditions"]}
+            ),
+        }
+        for path in sorted((data_folder("configs") / "protocols").glob("*.yaml"))
+        for content in [read_yaml(path)]
+    ]
+
+
+def _zoo() -> list[Entry]:
     from robolearn.zoo import name_of, zoo_entries
 
-    entries = []
-    for folder in zoo_entries():
-        content = read_yaml(folder / "config.yaml")
-        entries.append({"name": name_of(folder), "env": content["env"]["id"]})
-    return entries
+    return [
+        {
+            "name": name_of(folder),
+            "env": content["env"]["id"],
+            "learning": content["learning"]["kind"],
+            "shifts": [_text(shift) for shift in content["env"].get("shifts") or []],
+        }
+        for folder in zoo_entries()
+        for content in [read_yaml(folder / "config.yaml")]
+    ]
+
+
+_SECTIONS: dict[str, Callable[[], list[Entry]]] = {
+    "envs": _envs,
+    "agents": _agents,
+    "learners": _learners,
+    "shifts": _shifts,
+    "configs": _configs,
+    "protocols": _protocols,
+    "zoo": _zoo,
+}
+
+
+def _parameters(schema: type) -> dict[str, Entry]:
+    """Return {name: {"default", "meaning"}} of a dataclass whose docstring lists its fields."""
+    meanings = dict(
+        re.findall(r"^ {4,8}(\w+): (.*(?:\n {9,}.*)*)", schema.__doc__ or "", flags=re.MULTILINE)
+    )
+    return {
+        field.name: {
+            "default": None if field.default is dataclasses.MISSING else field.default,
+            "meaning": " ".join(meanings.get(field.name, "").split()),
+        }
+        for field in dataclasses.fields(schema)
+    }
+
+
+def _first_line(docstring: str | None) -> str:
+    return (docstring or "").strip().split("\n")[0]
 
 
 def _text(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_text(item)}" for key, item in value.items())
+    return ", ".join(map(_text, value)) if isinstance(value, list) else str(value)

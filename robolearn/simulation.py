@@ -1,6 +1,4 @@
 """`n` individuals of one World advancing together on `mujoco.batch`: physics and nothing else."""
-# pyright: reportAttributeAccessIssue=false
-# MuJoCo's compiled modules carry no type stubs.
 
 import logging
 import os
@@ -74,7 +72,8 @@ class Simulation:
     def read(self, field: str) -> NDArray:
         """Return the live array (n, ...) of a field of MjData, such as "xpos" or "sensordata".
 
-        After `step` it describes the state before the last substep, as with `mj_step`.
+        After `step` it describes the state before the last substep, as with `mj_step`. A field that
+        is read for the first time is zero until the next step or reset.
         """
         return self._batch.bind(field)
 

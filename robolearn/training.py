@@ -10,15 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from robolearn.config import Config, own_life_steps, parse_config
-from robolearn.envs.vector_env import RobotVectorEnv, env_name
+from robolearn.config import Config, parse_config
 from robolearn.errors import UserError
 from robolearn.learning.evolution import Evolution, summarise
 from robolearn.learning.strategies import make_strategy
+from robolearn.tracking.atomic_file import TEMPORARY_SUFFIX
 from robolearn.tracking.progress import Progress
 from robolearn.tracking.run import RunFolder
+from robolearn.tracking.run_lock import LOCK_FILE, is_locked
 from robolearn.tracking.wandb_log import WandbLog
-from robolearn.zoo import WEIGHTS, TrainedAgent, build_agent, save_trained
+from robolearn.zoo import WEIGHTS, TrainedAgent, build_agent, make_env, save_trained
 
 # Purpose of the stream that draws the first genome.
 _BIRTH = 10
@@ -38,6 +39,7 @@ def train(config: Config, out: Path, command: list[str]) -> None:
         KeyboardInterrupt: as it comes; `resume` goes on from the last whole generation.
     """
     session = _Session(config)
+    _clear_stillborn(out)
     with RunFolder.create(out, config.to_mapping(), command) as run:
         session.evolve(run)
 
@@ -91,35 +93,6 @@ def open_wandb(run: RunFolder, config: Config, report: Callable[[str], None]) ->
     )
 
 
-def make_env(config: Config, num_envs: int, life_s: float | None = None) -> RobotVectorEnv:
-    """Build the env of a config for lifetimes.
-
-    Args:
-        config: of the run.
-        num_envs: number of individuals n.
-        life_s: length of a life in seconds; None takes the env's own, or else that of training.
-
-    Raises:
-        UserError: the env, its shifts or its parameters do not fit.
-    """
-
-    def make(steps: int | None) -> RobotVectorEnv:
-        return RobotVectorEnv(
-            env_name(config.env.id),
-            num_envs,
-            max_episode_steps=steps,
-            autoreset_mode="Disabled",
-            shifts=config.env.shifts,
-            variant=config.env.variant,
-            **config.env.parameters,
-        )
-
-    own = own_life_steps(config.env.id)
-    life_s = config.env.life_s if life_s is None and own is None else life_s
-    env = make(own)
-    return env if life_s is None else make(max(1, round(life_s / env.world.control_step_s)))
-
-
 class _Session:
     """The live objects of one training."""
 
@@ -145,7 +118,9 @@ class _Session:
         try:
             self.evolution.load_state(arrays, figures)
         except (KeyError, ValueError) as error:
-            raise UserError(f"{run.path}: the checkpoint does not fit its config ({error})") from None
+            raise UserError(
+                f"{run.path}: the checkpoint does not fit its config ({error})"
+            ) from None
         run.rewind(generation - 1)
 
     def evolve(self, run: RunFolder) -> None:
@@ -194,7 +169,9 @@ class _Session:
 
     def _save_best(self, run: RunFolder) -> Path:
         evolution = self.evolution
-        return save_trained(run.path, self.config, evolution.env, evolution.agent, evolution.best_genome)
+        return save_trained(
+            run.path, self.config, evolution.env, evolution.agent, evolution.best_genome
+        )
 
     def _film(self, run: RunFolder, wandb: WandbLog, report: Callable[[str], None]) -> None:
         """Film a life of the mean genome where it is due; a failure is told and stops nothing."""
@@ -218,9 +195,20 @@ class _Session:
                 wandb.log_film(file)
 
 
+def _clear_stillborn(out: Path) -> None:
+    """Remove what a process left that was killed while it began a run, so that it can begin again.
+
+    The lock is there: somebody found `out` empty and began. `run.json` is not: nothing was trained.
+    """
+    names = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    ours = {name for name in names if name == "config.yaml" or name.endswith(TEMPORARY_SUFFIX)}
+    if ours and names == {*ours, LOCK_FILE} and not is_locked(out):
+        for name in ours:
+            (out / name).unlink(missing_ok=True)
+
+
 def _is_finished(run: RunFolder, config: Config) -> bool:
     if run.status != "finished" or not (run.path / WEIGHTS).is_file():
         return False
     latest = run.checkpoints.latest()
     return latest is None or latest[0] >= config.learning.generations
-

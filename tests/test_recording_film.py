@@ -1,5 +1,4 @@
 """Films, pictures and replays of a small body of two limbs, of which one is damaged."""
-# pyright: reportAttributeAccessIssue=false
 
 import re
 from types import SimpleNamespace

@@ -20,18 +20,18 @@ from robolearn.adaptation.metrics import (
     measure,
     plasticity_benefit,
 )
+from robolearn.adaptation.paired_lives import INTACT, LifePlan, Lived, live_all, plan_lives
 from robolearn.adaptation.protocol import SEEDS, Condition, Protocol
 from robolearn.agents.protocol import Agent
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError
 from robolearn.learning.evolution import life_seeds
-from robolearn.lifetime import NEVER, Moment, live
+from robolearn.lifetime import NEVER
 from robolearn.shifts import ShiftPlan
 from robolearn.tracking.plain_values import to_strict_json
 from robolearn.tracking.provenance import describe_software
-from robolearn.worlds import World, load_world
+from robolearn.worlds import load_world
 
-INTACT = "intact"
 FORMAT = "robolearn-evaluation-1"
 
 _MAX_ROWS = 128
@@ -238,7 +238,7 @@ def evaluate(
     conditions = protocol.conditions(world, trained_on)
     seeds = life_seeds(seed, SEEDS[protocol.seeds], 0, protocol.episodes)
     plastic = agent.is_plastic
-    plan = _plan_lives(conditions, seeds, world, protocol.life_steps(world), plastic)
+    plan = plan_lives(conditions, seeds, world, protocol.life_steps(world), plastic)
     batches = -(-len(plan.shifts) // max(1, max_rows))
     env = RobotVectorEnv(
         env_name,
@@ -249,7 +249,7 @@ def evaluate(
         **options,
     )
     _check_fit(agent, env, genome)
-    lived = _live_all(env, agent, genome, plan, seeds, progress=progress)
+    lived = live_all(env, agent, genome, plan, seeds, progress=progress)
     env.close()
     step_s = world.control_step_s
     slice_steps = max(1, round(1 / (trace_hz * step_s))) if trace_hz > 0 else 0
@@ -282,115 +282,6 @@ def evaluate(
     )
 
 
-# (condition or INTACT, episode, control step from which plasticity is frozen)
-_Key = tuple[str, int, int]
-
-
-@dataclass(frozen=True)
-class _LifePlan:
-    """Distinct lives and what happens in them; onset steps (episodes,) of every condition."""
-
-    shifts: dict[_Key, tuple[ShiftPlan, ...]]
-    onset_step: dict[str, NDArray[np.int64]]
-
-
-@dataclass(frozen=True)
-class _Lived:
-    """What came of the lives of a plan: arrays (rows,) and performance (rows, T)."""
-
-    row_of: dict[_Key, int]
-    performance: NDArray[np.float32]
-    total_reward: NDArray[np.float64]
-    steps: NDArray[np.int64]
-    fell: NDArray[np.bool_]
-    unstable: NDArray[np.bool_]
-
-    def rows(self, keys: list[_Key]) -> "_Lived":
-        """Return the lives of `keys`, in their order."""
-        rows = np.array([self.row_of[key] for key in keys])
-        arrays = {
-            f.name: getattr(self, f.name)[rows]
-            for f in dataclasses.fields(self)
-            if f.name != "row_of"
-        }
-        return _Lived({key: i for i, key in enumerate(keys)}, **arrays)
-
-    @property
-    def fall_step(self) -> NDArray[np.int64]:
-        """The step of the fall, (rows,); T without one."""
-        return np.where(self.fell, self.steps - 1, self.performance.shape[1])
-
-
-def _plan_lives(
-    conditions: list[Condition],
-    seeds: NDArray[np.int64],
-    world: World,
-    life_steps: int,
-    plastic: bool,
-) -> _LifePlan:
-    """Draw what befalls each episode of each condition, and list every distinct life."""
-    shifts: dict[_Key, tuple[ShiftPlan, ...]] = {}
-    onsets = {c.name: np.zeros(len(seeds), np.int64) for c in conditions}
-    for episode, seed in enumerate(seeds):
-        shifts[INTACT, episode, NEVER] = ()
-        for condition in conditions:
-            fixed, onset = condition.draw(world, int(seed))
-            onsets[condition.name][episode] = onset
-            for frozen_from in (NEVER, onset) if plastic else (NEVER,):
-                shifts[condition.name, episode, frozen_from] = fixed
-                shifts[INTACT, episode, frozen_from] = ()
-    return _LifePlan(shifts, onsets)
-
-
-def _live_all(
-    env: RobotVectorEnv,
-    agent: Agent,
-    genome: NDArray[np.floating],
-    plan: _LifePlan,
-    seeds: NDArray[np.int64],
-    *,
-    progress: Callable[[int, int], None] | None,
-) -> _Lived:
-    """Live every life of the plan, in batches of as many as `env` has individuals."""
-    keys, size = list(plan.shifts), env.num_envs
-    life_steps = env.max_episode_steps or 0
-    total = -(-len(keys) // size) * size * life_steps
-    parameters = agent.express(np.repeat(np.asarray(genome, np.float32)[None], size, axis=0))
-    parts = []
-    for start in range(0, len(keys), size):
-        # The last batch is filled up with copies of the last life, so that one env serves all.
-        batch = [keys[min(i, len(keys) - 1)] for i in range(start, start + size)]
-        for row, key in enumerate(batch):
-            env.schedule.set_plans(plan.shifts[key], np.array([row]))
-        lives = live(
-            env,
-            agent,
-            parameters,
-            seeds[[episode for _, episode, _ in batch]],
-            frozen_from=np.array([frozen_from for *_, frozen_from in batch]),
-            listener=progress and _report(progress, start * life_steps, total),
-        )
-        parts.append(lives)
-        if progress is not None:
-            progress((start + size) * life_steps, total)
-    names = ("performance", "total_reward", "steps", "fell", "unstable")
-    arrays = {n: np.concatenate([getattr(p, n) for p in parts])[: len(keys)] for n in names}
-    return _Lived({key: i for i, key in enumerate(keys)}, **arrays)
-
-
-def _report(
-    progress: Callable[[int, int], None], done: int, total: int
-) -> Callable[[Moment], None]:
-    """Return a listener that tells `progress` once a second of life."""
-
-    def listener(moment: Moment) -> None:
-        every = max(1, round(1 / moment.env.world.control_step_s))
-        if (moment.step + 1) % every == 0:
-            progress(done + (moment.step + 1) * moment.env.num_envs, total)
-
-    return listener
-
-
 def _check_fit(agent: Agent, env: RobotVectorEnv, genome: NDArray[np.floating]) -> None:
     """Raise UserError if the agent or its genome was made for another env."""
     ours = (agent.observation_size, agent.action_size)
@@ -409,7 +300,7 @@ def _check_fit(agent: Agent, env: RobotVectorEnv, genome: NDArray[np.floating]) 
 
 def _measure_condition(
     condition: Condition,
-    lived: _Lived,
+    lived: Lived,
     onset: NDArray[np.int64],
     step_s: float,
     walks_above: float,
@@ -445,8 +336,8 @@ def _measure_condition(
 
 
 def _records(
-    lived: _Lived,
-    plan: _LifePlan,
+    lived: Lived,
+    plan: LifePlan,
     seeds: NDArray[np.int64],
     step_s: float,
     slice_steps: int,

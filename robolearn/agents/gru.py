@@ -4,8 +4,6 @@ Source of the unit: Cho et al. 2014 (EMNLP). That it gets reward and last action
 control that can adapt by memory alone, as in Wang et al. 2016 and Duan et al. 2016 (RL²).
 """
 
-# ruff: noqa: PLR0917  (compiled functions take their arguments by position)
-
 import math
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar

@@ -4,8 +4,6 @@ Source: Najarro & Risi 2020 (NeurIPS), who evolve one set of coefficients a syna
 weights at random at birth; that is granularity "synapse" with innate "random".
 """
 
-# ruff: noqa: PLR0917  (compiled functions take their arguments by position)
-
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal

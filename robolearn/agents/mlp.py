@@ -1,7 +1,5 @@
 """The static network: tanh layers, y = tanh(W x + b), that do not change within a life."""
 
-# ruff: noqa: PLR0917  (compiled functions take their arguments by position)
-
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar

@@ -1,7 +1,5 @@
 """One control step of the spiking brains, compiled, for all individuals at once."""
 
-# ruff: noqa: PLR0917  (compiled functions take their arguments by position)
-
 import math
 from typing import NamedTuple
 

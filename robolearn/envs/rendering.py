@@ -1,6 +1,4 @@
 """Pictures of individuals of a Simulation, and a window on one of them."""
-# pyright: reportAttributeAccessIssue=false
-# MuJoCo's compiled modules carry no type stubs.
 
 import warnings
 import weakref
@@ -42,13 +40,13 @@ class Renderer:
         self._frames: FrameRenderer | None = None
         self._window: _Window | None = None
         if render_mode == "human":
-            self._window = _Window(world)
+            resource = self._window = _Window(world)
         else:
             cameras = [world.model.camera(i).name for i in range(world.model.ncam)]
             camera = _CAMERA if _CAMERA in cameras else None
-            self._frames = FrameRenderer(world.model, size, camera)
+            resource = self._frames = FrameRenderer(world.model, size, camera)
         # Drivers complain when Python ends with a context still open.
-        self._release = weakref.finalize(self, (self._frames or self._window).close)
+        self._release = weakref.finalize(self, resource.close)
 
     def draw(self, simulation: Simulation, row: int) -> NDArray[np.uint8]:
         """Return a new picture (h, w, 3) of one individual."""
@@ -77,7 +75,7 @@ class _Window:
 
     def __init__(self, world: World):
         _require_display()
-        import mujoco.viewer  # noqa: PLC0415  (loads the window system)
+        import mujoco.viewer
 
         self._version = (-1, 0)  # row, version of its body
         self._model = world.compile_edited(())
@@ -109,7 +107,7 @@ def _require_display() -> None:
     if not has_display():
         raise UserError(_NO_WINDOW.format(reason="no display: DISPLAY is not set"))
     try:
-        import glfw  # noqa: PLC0415  (loads the window system)
+        import glfw
     except ImportError as error:
         raise UserError(_NO_WINDOW.format(reason=error)) from None
     with warnings.catch_warnings():

@@ -5,9 +5,12 @@ neither observed nor charged.
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from itertools import groupby
+from typing import Annotated, ClassVar
 
+import mujoco
 import numpy as np
+from annotated_types import Interval
 from numpy.typing import NDArray
 
 from robolearn.envs.task import ObservationSlice, Task
@@ -27,12 +30,36 @@ class RunParameters:
 
     root: str = "torso"
     healthy_height: tuple[float, float] = (0.2, 1.0)
-    reset_noise: float = 0.1
-    skipped_qpos: int = 2
+    reset_noise: Annotated[float, Interval(ge=0, le=10)] = 0.1
+    skipped_qpos: Annotated[int, Interval(ge=0, le=7)] = 2
 
 
 class Run(Task):
-    """Run forward: reward is velocity, a bonus for being upright, and a cost of control."""
+    """Run forward as fast as possible, without falling.
+
+    Actions:
+        The command of every motor, as its scene has it.
+
+    Observations:
+        position: of the root, without the `skipped_qpos` first elements (x and y).
+        orientation: of the root, a quaternion with its scalar first.
+        joint_angle: of every joint.
+        velocity: of the root, along the world's axes.
+        angular_velocity: of the root, in its own frame.
+        joint_velocity: of every joint.
+
+    Rewards:
+        forward: forward velocity of the root, m/s, between the places that MuJoCo last derived.
+        survive: 1 while the root is at a healthy height.
+        control: Σ a² over the action.
+
+    Starts:
+        Near the scene's default pose, with uniform noise on qpos and normal noise on qvel, both of
+        size `reset_noise`.
+
+    Ends:
+        When the root leaves the healthy heights, or if the physics diverges.
+    """
 
     name: ClassVar[str] = "run"
     reward_names: ClassVar[tuple[str, ...]] = ("forward", "survive", "control")
@@ -50,20 +77,8 @@ class Run(Task):
         self._before = np.zeros((simulation.n, 2))
         self._velocity = np.zeros((simulation.n, 2))
         self.observation_slices = (
-            ObservationSlice(
-                "position",
-                model.nq - parameters.skipped_qpos,
-                "m, 1, rad",
-                1.0,
-                tuple(_coordinate_names(model, velocity=False)[parameters.skipped_qpos :]),
-            ),
-            ObservationSlice(
-                "velocity",
-                model.nv,
-                "m/s, rad/s",
-                3.0,
-                tuple(_coordinate_names(model, velocity=True)),
-            ),
+            *_slices(_coordinates(model, velocity=False)[parameters.skipped_qpos :], scale=1.0),
+            *_slices(_coordinates(model, velocity=True), scale=3.0),
         )
 
     def reset(self, ids: Ids, rngs: list[np.random.Generator]) -> None:
@@ -118,11 +133,28 @@ class Run(Task):
         }
 
 
-def _coordinate_names(model, velocity: bool) -> list[str]:
-    """Name each element of qpos or qvel after its joint; free joints have 7 or 6."""
-    names = []
-    for i in range(model.njnt):
-        joint = model.joint(i)
-        size = len(joint.qpos0) if not velocity else int((model.dof_jntid == i).sum())
-        names += [joint.name] if size == 1 else [f"{joint.name}[{k}]" for k in range(size)]
-    return names
+def _coordinates(model: mujoco.MjModel, velocity: bool) -> list[tuple[str, str, str]]:
+    """Return (what it is, unit, joint) of each element of qpos or qvel."""
+    turning = ("joint_velocity", "rad/s") if velocity else ("joint_angle", "rad")
+    moving = ("velocity", "m/s") if velocity else ("position", "m")
+    tumbling = [("angular_velocity", "rad/s")] * 3 if velocity else [("orientation", "1")] * 4
+    kinds = {
+        mujoco.mjtJoint.mjJNT_FREE: [moving] * 3 + tumbling,
+        mujoco.mjtJoint.mjJNT_BALL: tumbling,
+        mujoco.mjtJoint.mjJNT_SLIDE: [moving],
+        mujoco.mjtJoint.mjJNT_HINGE: [turning],
+    }
+    return [
+        (*kind, model.joint(i).name)
+        for i in range(model.njnt)
+        for kind in kinds[mujoco.mjtJoint(model.jnt_type[i])]
+    ]
+
+
+def _slices(coordinates: list[tuple[str, str, str]], scale: float) -> list[ObservationSlice]:
+    """Join neighbours of one kind into a slice."""
+    slices = []
+    for (kind, unit), group in groupby(coordinates, key=lambda coordinate: coordinate[:2]):
+        joints = tuple(joint for _, _, joint in group)
+        slices.append(ObservationSlice(kind, len(joints), unit, scale, joints))
+    return slices

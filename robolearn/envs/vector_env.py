@@ -1,6 +1,6 @@
 """The Gymnasium shell over a Task, for `n` individuals; the single env is a batch of one."""
 
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -50,6 +50,11 @@ class RobotVectorEnv(VectorEnv):
         UserError: an unknown name or a value out of range, told in one line.
     """
 
+    single_observation_space: Box
+    observation_space: Box
+    single_action_space: Box
+    action_space: Box
+
     def __init__(
         self,
         name: str,
@@ -85,8 +90,8 @@ class RobotVectorEnv(VectorEnv):
         dtype = self.task.observation_dtype
         self.single_observation_space = Box(-np.inf, np.inf, (self.task.observation_size,), dtype)
         self.single_action_space = Box(-1.0, 1.0, (self.task.action_size,), np.float32)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.observation_space = cast("Box", batch_space(self.single_observation_space, num_envs))
+        self.action_space = cast("Box", batch_space(self.single_action_space, num_envs))
         self._rngs: list[np.random.Generator] = []
         self._shift_rngs: list[np.random.Generator] = []
         self._steps = np.zeros(num_envs, np.int64)
@@ -201,7 +206,7 @@ class RobotVectorEnv(VectorEnv):
         if self.render_mode is None:
             gymnasium.logger.warn("render() was called without a render_mode")
             return None
-        from robolearn.envs.rendering import Renderer  # noqa: PLC0415  (GL only when needed)
+        from robolearn.envs.rendering import Renderer
 
         if self._renderer is None:
             self._renderer = Renderer(self.render_mode, self.world)
@@ -256,7 +261,7 @@ class RobotVectorEnv(VectorEnv):
         if not np.isfinite(actions).all():
             row = int(np.flatnonzero(~np.isfinite(actions).all(axis=1))[0])
             raise UserError(f"actions must be finite, row {row} is {actions[row]}")
-        return actions
+        return np.ascontiguousarray(actions)
 
     def _infos(self, arrays: dict[str, NDArray]) -> dict[str, Any]:
         everyone = np.ones(self.num_envs, np.bool_)

@@ -1,16 +1,17 @@
 """Walk forward at a wanted speed on any body with legs, without falling."""
-# pyright: reportAttributeAccessIssue=false
-# MuJoCo's compiled modules carry no type stubs.
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import mujoco
 import numpy as np
+from annotated_types import Interval
 from numpy.typing import NDArray
 
 from robolearn.envs.task import ObservationSlice, Task
+from robolearn.errors import UserError, unknown_name
 from robolearn.simulation import Ids, Simulation
+from robolearn.worlds import World
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class WalkParameters:
     Attributes:
         root: body whose motion is rewarded.
         target_speed: wanted forward speed along the world's x axis, m/s, above zero.
-        clock_hz: frequency of the gait clock among the observations; None takes it away.
+        clock_hz: frequency of the gait clock among the observations, Hz; None takes it away.
         action_scale: offset from the home pose at action 1, rad, for the joints of one leg from
             the trunk outwards.
         lowest_height: height of the root, m, below which the robot has fallen.
@@ -30,22 +31,47 @@ class WalkParameters:
     """
 
     root: str = "trunk"
-    target_speed: float = 0.8
-    clock_hz: float | None = 2.0
-    action_scale: tuple[float, ...] = (0.25, 0.5, 0.5)
-    lowest_height: float = 0.13
-    lowest_upright: float = 0.5
-    reset_noise: float = 0.05
+    target_speed: Annotated[float, Interval(gt=0, le=100)] = 0.8
+    clock_hz: Annotated[float, Interval(gt=0, le=100)] | None = 2.0
+    action_scale: tuple[Annotated[float, Interval(gt=0, le=10)], ...] = (0.25, 0.5, 0.5)
+    lowest_height: Annotated[float, Interval(ge=-10, le=10)] = 0.13
+    lowest_upright: Annotated[float, Interval(ge=-1, le=1)] = 0.5
+    reset_noise: Annotated[float, Interval(ge=0, le=1)] = 0.05
 
 
 class Walk(Task):
-    """Walk forward: speed tracking, drift, tilt, energy and falls.
+    """Walk forward at a wanted speed, without falling.
 
-    Reward terms, unweighted: `speed` = 1 − |v − v*| / v* (0 when standing, 1 at the wanted speed
-    v*); `drift` = v_y² + v_z² and `spin` = |ω|² (without them the first thing that evolves is a
-    lunge that ends in a fall); `upright` = 1 − cos(tilt); `energy` = Σ|τ q̇| / (m g v*);
-    `fall` = 1 in the step of a fall. There is no bonus for being alive: it makes learners stand
-    still.
+    There is no bonus for being alive: it makes learners stand still.
+
+    Actions:
+        The wanted angle of every joint with a motor: the home pose plus `action_scale` × action.
+
+    Observations:
+        up: the vertical as the root sees it: (0, 0, 1) when it is level.
+        velocity: of the root, in its own frame.
+        angular_velocity: of the root, in its own frame.
+        joint_angle: as it differs from the home pose.
+        joint_velocity: of the same joints.
+        contact: 1 where a foot's touch sensor feels more than 1 N.
+        clock: sin and cos of 2πft at `clock_hz`.
+
+    Rewards:
+        speed: 1 − |v − v*| / v*, with v the forward and v* the wanted speed: 0 when standing.
+        drift: v_y² + v_z² of the root; without it and `spin` the first thing that evolves is a
+            lunge that ends in a fall.
+        spin: |ω|² of the root.
+        upright: 1 − cos(tilt of the root).
+        energy: Σ|τ q̇| / (m g v*), the cost of transport at the wanted speed.
+        fall: 1 in the step of a fall.
+
+    Starts:
+        Standing in the home pose, with uniform noise on the joint angles and normal noise on all
+        velocities, both of size `reset_noise`.
+
+    Ends:
+        With a fall: the root below `lowest_height`, or tilted beyond `lowest_upright`; or if the
+        physics diverges.
     """
 
     name: ClassVar[str] = "walk"
@@ -66,6 +92,7 @@ class Walk(Task):
     ):
         super().__init__(simulation, rewards, parameters)
         world, model = simulation.world, simulation.model
+        _check(world, parameters)
         legs = world.legs.values()
         joints = np.concatenate([leg.joints for leg in legs])
         self._qpos = np.concatenate([leg.qpos for leg in legs])
@@ -127,7 +154,9 @@ class Walk(Task):
         rotation = _rotation(qpos[:, 3:7])  # (n, 3, 3), root to world
         legs = len(self._qpos)
         out[:, 0:3] = rotation[:, 2]
-        out[:, 3:6] = np.einsum("nij,ni->nj", rotation, qvel[:, :3])
+        for axis in range(3):
+            velocity = rotation[:, :, axis] * qvel[:, :3]  # (n, 3)
+            out[:, 3 + axis] = velocity[:, 0] + velocity[:, 1] + velocity[:, 2]
         out[:, 6:9] = qvel[:, 3:6]
         out[:, 9 : 9 + legs] = qpos[:, self._qpos] - self._home[self._qpos]
         out[:, 9 + legs : 9 + 2 * legs] = qvel[:, self._dofs]
@@ -146,7 +175,9 @@ class Walk(Task):
         displacement = simulation.qpos[:, 0] - self._x_before
         self._speed[:] = displacement / simulation.world.control_step_s
         self._speed[simulation.unstable] = 0.0
-        power = np.abs(self._force[:, self._motors] * qvel[:, self._dofs]).sum(axis=1)  # W
+        # Row by row in memory: NumPy adds in another order otherwise, and rows would depend on n.
+        power = np.ascontiguousarray(self._force[:, self._motors] * qvel[:, self._dofs])  # W
+        power = np.abs(power).sum(axis=1)
         return {
             "speed": 1.0 - np.abs(self._speed - wanted) / wanted,
             "drift": qvel[:, 1] ** 2 + qvel[:, 2] ** 2,
@@ -178,6 +209,27 @@ class Walk(Task):
         """Return the cosine of the root's tilt, (n,)."""
         _, x, y, _ = self.simulation.qpos[:, 3:7].T
         return 1.0 - 2.0 * (x * x + y * y)
+
+
+def _check(world: World, parameters: WalkParameters) -> None:
+    """Raise UserError unless the world is a legged body that this task can start and move."""
+    where, model = f"env {world.name}: walk", world.model
+    bodies = [model.body(i).name for i in range(model.nbody)]
+    if parameters.root not in bodies:
+        raise UserError(f"{where}: root: {unknown_name('body', parameters.root, bodies)}")
+    joint = model.body(parameters.root).jntadr[0]
+    if joint < 0 or model.jnt_type[joint] != mujoco.mjtJoint.mjJNT_FREE or joint != 0:
+        raise UserError(
+            f"{where}: root {parameters.root!r} must carry the scene's first joint, free"
+        )
+    if not world.legs or not model.nkey:
+        raise UserError(f"{where}: the world needs legs and a keyframe with the home pose")
+    for leg in world.legs.values():
+        if len(leg.motors) != len(parameters.action_scale):
+            raise UserError(
+                f"{where}: action_scale has {len(parameters.action_scale)} elements, but leg "
+                f"{leg.name} has {len(leg.motors)} motors"
+            )
 
 
 def _rotation(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:

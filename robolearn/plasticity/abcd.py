@@ -6,8 +6,6 @@ authors' η, per step, is η · dt. Coefficients (5, p, q) hold η, A, B, C, D i
 a layer.
 """
 
-# ruff: noqa: PLR0917  (compiled functions take their arguments by position)
-
 import numpy as np
 
 from robolearn.neurons.compilation import compiled

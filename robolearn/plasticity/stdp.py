@@ -13,8 +13,6 @@ Coefficients (2, p, q) hold A₊, A₋, with (p, q) = (post, pre) for one pair a
 one a postsynaptic neuron, (1, 1) for one a layer. Both may be negative: anti-Hebbian windows.
 """
 
-# ruff: noqa: PLR0917  (compiled functions take their arguments by position)
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

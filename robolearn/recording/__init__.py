@@ -33,9 +33,9 @@ def record(
     the film's place and one logged line says why; with `strict` that is a UserError instead.
     """
     # Loaded late: whoever only keeps trajectories needs neither video nor viewer.
-    from robolearn.recording.film import write_film  # noqa: PLC0415
-    from robolearn.recording.gl import require_gl  # noqa: PLC0415
-    from robolearn.recording.replay import write_replay  # noqa: PLC0415
+    from robolearn.recording.film import write_film
+    from robolearn.recording.gl import require_gl
+    from robolearn.recording.replay import write_replay
 
     path = Path(path)
     if path.suffix not in ("", ".mp4", ".html"):

@@ -1,6 +1,4 @@
 """Where a film is seen from: a camera of the world by name, or one that follows the robot."""
-# pyright: reportAttributeAccessIssue=false
-# MuJoCo's compiled modules carry no type stubs.
 
 from dataclasses import dataclass
 

@@ -1,6 +1,4 @@
 """Shows damage: which shifts hold at a time, and a body painted in the colour of its damage."""
-# pyright: reportAttributeAccessIssue=false
-# MuJoCo's compiled modules carry no type stubs.
 
 import copy
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,6 +1,4 @@
 """Makes films (H.264 in .mp4) and still pictures of trajectories, one frame in memory at a time."""
-# pyright: reportAttributeAccessIssue=false
-# MuJoCo's compiled modules carry no type stubs.
 
 import math
 import os

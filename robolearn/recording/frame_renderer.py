@@ -1,6 +1,4 @@
 """Draws poses of a MuJoCo model into arrays, with whichever OpenGL works on this machine."""
-# pyright: reportAttributeAccessIssue=false
-# MuJoCo's compiled modules carry no type stubs.
 
 from types import TracebackType
 from typing import Any

@@ -1,6 +1,4 @@
 """The geoms of a changing body as nodes of a viser scene, each look made once and then switched."""
-# pyright: reportAttributeAccessIssue=false
-# MuJoCo's compiled modules carry no type stubs.
 
 from typing import TYPE_CHECKING, Any
 

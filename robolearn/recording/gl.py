@@ -5,8 +5,6 @@ that draws one small picture in a subprocess survives all of that. The choice is
 process. `python -m robolearn.recording.gl --install-if-needed` gives a Linux machine without
 OpenGL a software one, without root.
 """
-# pyright: reportAttributeAccessIssue=false
-# MuJoCo's compiled modules carry no type stubs.
 
 import argparse
 import functools
@@ -104,8 +102,8 @@ def draw_trial_picture(kind: str) -> None:
 
     Run in a process of its own: a broken driver may end the process.
     """
-    import mujoco  # noqa: PLC0415 -- only in the probe: a broken MUJOCO_GL makes it raise
-    import numpy as np  # noqa: PLC0415
+    import mujoco  # only in the probe: a broken MUJOCO_GL makes it raise
+    import numpy as np
 
     model = mujoco.MjModel.from_xml_string(
         "<mujoco><worldbody><light pos='0 0 3'/><geom size='1'/></worldbody></mujoco>"

@@ -37,11 +37,11 @@ def open_context(kind: str, width: int, height: int) -> GLContext:
     `robolearn.recording.gl.require_gl` first, which tries kinds in a process of their own.
     """
     if kind == "egl":
-        from mujoco.egl import GLContext as context  # noqa: PLC0415
+        from mujoco.egl import GLContext as context
     elif kind == "cgl":
-        from mujoco.cgl import GLContext as context  # noqa: PLC0415
+        from mujoco.cgl import GLContext as context
     elif kind == "glfw":
-        from mujoco.glfw import GLContext as context  # noqa: PLC0415
+        from mujoco.glfw import GLContext as context
     elif kind == "osmesa":
         return OSMesaContext(_load_system_osmesa(), width, height)
     elif kind == "bundled":

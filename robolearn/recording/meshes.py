@@ -1,6 +1,4 @@
 """Triangle meshes of MuJoCo's geoms, for viewers that know no capsules or ellipsoids."""
-# pyright: reportAttributeAccessIssue=false
-# MuJoCo's compiled modules carry no type stubs.
 
 from typing import NamedTuple
 

@@ -2,8 +2,6 @@
 
 The viewer is viser's; the file opens from disk without a server and without a network.
 """
-# pyright: reportAttributeAccessIssue=false
-# MuJoCo's compiled modules carry no type stubs.
 
 import html
 import io
@@ -184,7 +182,7 @@ def _aim(
 @contextmanager
 def _server() -> Iterator[Any]:
     """A viser server nobody connects to: its scene API is the only way to build a recording."""
-    import viser  # noqa: PLC0415 -- takes half a second, and only replays need it
+    import viser  # takes half a second, and only replays need it
 
     # viser announces its start and its stop on the terminal, where they would only puzzle.
     try:

@@ -1,6 +1,4 @@
 """A leg that is limp, stuck, shorter or gone."""
-# pyright: reportAttributeAccessIssue=false
-# MuJoCo's compiled modules carry no type stubs.
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -36,7 +34,8 @@ class LimbDamage(Shift):
 
     Attributes:
         leg: name of the leg, by where it stands.
-        mode: "dead": its motors give no torque; "locked": its joints hold their angle of the onset;
+        mode: "dead": its motors give no torque; "locked": its joints hold their angle of the onset
+            (one in motion needs a step or two of physics to stop, as its energy must go somewhere);
             "shortened": the lower link keeps `fraction` of its length, and what stands at its end
             moves up with it; "amputated": the lower link has no contact, no weight (a milligram,
             which MuJoCo needs), no motor and is not drawn.
@@ -80,7 +79,7 @@ class LimbDamage(Shift):
         """Shorten or take away the lower link in a copy of the scene."""
         link = spec.body(world.leg(self.leg).lower_link)
         if self.mode == "shortened":
-            _shorten(link, self.fraction)
+            shorten(link, self.fraction)
         elif self.mode == "amputated":
             _take_away(link)
 
@@ -119,12 +118,7 @@ class LimbDamage(Shift):
         return isinstance(other, LimbDamage) and other.leg == self.leg and other != self
 
 
-def _with_children(body: mujoco.MjsBody) -> list[mujoco.MjsBody]:
-    """Return a body and all that hangs on it."""
-    return [body, *(below for child in body.bodies for below in _with_children(child))]
-
-
-def _shorten(link: mujoco.MjsBody, fraction: float) -> None:
+def shorten(link: mujoco.MjsBody, fraction: float) -> None:
     """Scale the positions of what the link carries; geoms along it lose length, never girth.
 
     A geom with a stated mass keeps `fraction` of it where it lost length; one with a density keeps
@@ -148,6 +142,11 @@ def _shorten(link: mujoco.MjsBody, fraction: float) -> None:
             site.pos = site.pos * fraction
         for child in body.bodies:
             child.pos = child.pos * fraction
+
+
+def _with_children(body: mujoco.MjsBody) -> list[mujoco.MjsBody]:
+    """Return a body and all that hangs on it."""
+    return [body, *(below for child in body.bodies for below in _with_children(child))]
 
 
 def _take_away(link: mujoco.MjsBody) -> None:

@@ -1,6 +1,4 @@
 """What a shift is: a frozen value that changes the body, the world or the senses of individuals."""
-# pyright: reportAttributeAccessIssue=false
-# MuJoCo's compiled modules carry no type stubs.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields

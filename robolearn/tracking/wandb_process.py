@@ -44,8 +44,8 @@ def main() -> None:
 def _open_run(opening: dict[str, Any]) -> Any:
     """Start the run online if that is wanted and possible, else offline; tell the parent which."""
     # Imported here, so that a missing or broken wandb is told like any other failure.
-    import wandb  # noqa: PLC0415
-    from wandb.errors import UsageError  # noqa: PLC0415
+    import wandb
+    from wandb.errors import UsageError
 
     wandb.setup(settings=_settings(wandb, silent=True))
     reason = None
@@ -106,7 +106,7 @@ def _obey(run: Any, command: dict[str, Any]) -> None:
     if command["do"] == "log":
         run.log(command["metrics"], step=command["step"])
         return
-    import wandb  # noqa: PLC0415
+    import wandb
 
     try:
         if command["do"] == "film":

@@ -1,6 +1,4 @@
 """A World: one MJCF scene compiled once, with the names that shifts and tasks speak of resolved."""
-# pyright: reportAttributeAccessIssue=false
-# MuJoCo's compiled modules carry no type stubs.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -143,7 +141,7 @@ def load_world(name: str, variant: str | None = None) -> World:
     try:
         model = spec.compile()
     except ValueError as error:
-        raise UserError(f"{path}: the scene does not compile ({error})") from None
+        raise UserError(f"{path}: the scene does not compile ({_in_line(error)})") from None
     legs = {
         leg: _resolve_leg(model, leg, values, path)
         for leg, values in section.get("legs", {}).items()
@@ -154,6 +152,11 @@ def load_world(name: str, variant: str | None = None) -> World:
             f"{path}: world.substeps must be a whole number of at least 1, got {substeps!r}"
         )
     return World(name, definition, spec, model, substeps, legs)
+
+
+def _in_line(error: Exception) -> str:
+    """MuJoCo spreads its messages over several lines."""
+    return " ".join(str(error).split())
 
 
 def _section(definition: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
@@ -170,7 +173,7 @@ def _read_scene(folder: Path, section: dict[str, Any], path: Path) -> mujoco.MjS
         raise UserError(f"{path}: key 'world.scene' must name an MJCF file, got {scene!r}")
     file = folder / scene
     if scene.startswith("gymnasium:"):
-        import gymnasium  # noqa: PLC0415  (only this kind of scene needs it)
+        import gymnasium
 
         assets = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
         file = assets / scene.removeprefix("gymnasium:")
@@ -179,7 +182,7 @@ def _read_scene(folder: Path, section: dict[str, Any], path: Path) -> mujoco.MjS
     try:
         return mujoco.MjSpec.from_file(str(file))
     except ValueError as error:
-        raise UserError(f"{file}: not a valid MJCF scene ({error})") from None
+        raise UserError(f"{file}: not a valid MJCF scene ({_in_line(error)})") from None
 
 
 def _name_everything(spec: mujoco.MjSpec) -> None:

@@ -8,8 +8,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from robolearn.agents.protocol import Feedback
 from robolearn.errors import UserError
-from robolearn.lifetime import agent_stream
 from robolearn.zoo.trained_agent import TrainedAgent, load_trained
+
+# Purpose key of the stream that brains draw from, as in `robolearn.lifetime`.
+_AGENT_STREAM = 2
 
 
 class Policy:
@@ -52,7 +54,7 @@ class Policy:
         genomes = np.repeat(self.trained.genome[None], n, axis=0)
         self._parameters = self.trained.agent.express(genomes)
         self._state = self.trained.agent.new_state(n)
-        self._rngs = [agent_stream(seed + i) for i in range(n)]
+        self._rngs = [np.random.default_rng([seed + i, _AGENT_STREAM]) for i in range(n)]
         self.restart(np.ones(n, np.bool_))
 
     def restart(self, rows: ArrayLike) -> None:
@@ -92,7 +94,7 @@ class Policy:
             self.reset(n=len(rows))
         if len(rows) != self._n:
             raise UserError(
-                f"got {len(rows)} observations for {self._n} brains: call reset(n={len(rows)}) first"
+                f"got {len(rows)} observations for {self._n} brains: call reset(n={len(rows)})"
             )
         feedback = Feedback.first(self._n)
         feedback.reward[:] = reward

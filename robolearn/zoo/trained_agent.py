@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from robolearn.agents.protocol import Agent
 from robolearn.agents.registry import make_agent
-from robolearn.config import Config, parse_config
+from robolearn.config import Config, own_life_steps, parse_config
 from robolearn.definitions import data_folder, read_yaml
 from robolearn.envs.vector_env import RobotVectorEnv, env_name
 from robolearn.errors import UserError, unknown_name
 from robolearn.shifts import ShiftPlan, parse_shifts
 from robolearn.tracking.checkpoint import load_arrays, save_arrays
+from robolearn.worlds import load_world
 
 WEIGHTS = "weights.safetensors"
 _KIND = "agent"
@@ -57,6 +58,36 @@ class TrainedAgent:
     def trained_on(self) -> tuple[ShiftPlan, ...]:
         """The shifts that it met in training."""
         return parse_shifts(self.config.env.shifts)
+
+
+def make_env(
+    config: Config, num_envs: int, life_s: float | None = None, shifts: Any = None
+) -> RobotVectorEnv:
+    """Build the env of a config for lifetimes, in autoreset mode DISABLED.
+
+    Args:
+        config: of the run.
+        num_envs: number of individuals n.
+        life_s: length of a life in seconds; None takes the env's own, or else that of training.
+        shifts: what may happen to the bodies; None takes what happens in training.
+
+    Raises:
+        UserError: the env, its shifts or its parameters do not fit.
+    """
+    env = config.env
+    name, steps = env_name(env.id), own_life_steps(env.id)
+    life_s = env.life_s if life_s is None and steps is None else life_s
+    if life_s is not None:
+        steps = max(1, round(life_s / load_world(name, env.variant).control_step_s))
+    return RobotVectorEnv(
+        name,
+        num_envs,
+        max_episode_steps=steps,
+        autoreset_mode="Disabled",
+        shifts=env.shifts if shifts is None else shifts,
+        variant=env.variant,
+        **env.parameters,
+    )
 
 
 def build_agent(config: Config, env: RobotVectorEnv) -> Agent:
