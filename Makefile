@@ -13,7 +13,7 @@ demo: $(VENV)/.installed
 	@if [ -d $(RUN) ]; then $(BIN)/robolearn train --resume $(RUN); \
 	else $(BIN)/robolearn train quickstart --out $(RUN); fi
 	$(BIN)/robolearn evaluate $(RUN) --json $(RUN)/evaluation.json
-	$(BIN)/robolearn record $(RUN) --shift limb_damage:front_left:dead@5s --out $(RUN)/films/front_left_dead
+	$(BIN)/robolearn record $(RUN) --shift limb_damage:front_left:locked@5s --out $(RUN)/films/front_left_locked
 
 test: $(VENV)/.developed
 	$(BIN)/python -m pytest -n 2 -m "not slow"

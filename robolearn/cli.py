@@ -146,12 +146,15 @@ def record(
 ) -> None:
     """Film one life, with the damaged limbs marked."""
     from robolearn.filming import film_life
+    from robolearn.mirroring import keep_films
     from robolearn.zoo import load_trained
 
     _load_extensions(extensions)
     trained = load_trained(agent)
     target = out or Path(f"{trained.folder.resolve().name}-film")
-    for file in film_life(trained, target, shift or [], seed, seconds):
+    files = film_life(trained, target, shift or [], seed, seconds)
+    keep_films(trained, files)
+    for file in files:
         print(file)
 
 

@@ -13,6 +13,7 @@ from robolearn.adaptation.evaluation import Evaluation, evaluate
 from robolearn.adaptation.protocol import Protocol, load_protocol
 from robolearn.adaptation.table import print_evaluation, print_summary, summarise
 from robolearn.errors import UserError
+from robolearn.mirroring import keep_evaluation
 from robolearn.tracking.atomic_file import write_atomically
 from robolearn.tracking.plain_values import to_strict_json
 from robolearn.tracking.progress import Progress
@@ -51,9 +52,9 @@ def evaluate_agents(
     evaluations = []
     for trained in [load_trained(folder) for folder in _runs(agent)]:
         result = evaluate_one(trained, protocol, seed, shlex.join(["robolearn", *command[1:]]))
+        keep_evaluation(trained, result)
         evaluations.append(result)
-        if not console.is_terminal or len(evaluations) == 1:
-            console.print(trained.name)
+        console.print(trained.name)
         print_evaluation(result, console)
     if len(evaluations) > 1:
         print_summary(summarise(evaluations), console)

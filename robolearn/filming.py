@@ -40,7 +40,7 @@ def film_life(
     """
     trained = agent if isinstance(agent, TrainedAgent) else load_trained(agent)
     trajectory, models = live_on_camera(trained, shifts, seed, life_s)
-    return record(out, trajectory, models, strict=strict, caption=trained.name)
+    return record(out, trajectory, models, strict=strict, caption=_title(trained))
 
 
 def live_on_camera(
@@ -67,10 +67,15 @@ def live_on_camera(
         alive=np.ones(len(camera.qpos), np.bool_),
         shifts=tuple(camera.events()),
         seed=seed,
-        agent=trained.name,
+        agent=_title(trained),
         versions={k: v for k, v in describe_software().items() if v},
     )
     return trajectory, camera.models
+
+
+def _title(trained: TrainedAgent) -> str:
+    """Return what stands over a picture; never a path."""
+    return f"{trained.config.name}, seed {trained.config.seed}"
 
 
 class _Camera:

@@ -27,7 +27,7 @@ class Result(NamedTuple):
 
 @pytest.fixture
 def robolearn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Result]:
     """Run the command line in this process, in an empty folder that holds `tiny.yaml`."""
     monkeypatch.chdir(tmp_path)
@@ -40,7 +40,8 @@ def robolearn(
         with pytest.raises(SystemExit) as end:
             cli.main()
         assert isinstance(end.value.code, int)
-        return Result(end.value.code, *capsys.readouterr())
+        captured = capsys.readouterr()
+        return Result(end.value.code, captured.out, captured.err)
 
     return run
 
@@ -176,6 +177,32 @@ def test_several_seeds_give_several_runs_of_which_none_begins_if_one_cannot(
 
 
 @pytest.mark.parametrize(
+    ("begun", "message"),
+    [
+        (True, "interrupted; go on with: robolearn train --resume 'my run' --with own.py\n"),
+        (False, "interrupted before the training began\n"),
+    ],
+)
+def test_ctrl_c_names_the_way_on_if_there_is_one(
+    begun: bool,
+    message: str,
+    robolearn: Callable[..., Result],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def train(config: object, out: Path, command: list[str]) -> None:
+        if begun:
+            out.mkdir()
+            (out / "run.json").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("robolearn.training.train", train)
+    (tmp_path / "own.py").touch()
+    answer = robolearn("train", "tiny.yaml", "--out", "my run", "--with", "own.py")
+    assert answer == (130, "", message)
+
+
+@pytest.mark.parametrize(
     ("text", "seeds"), [("0-4", [0, 1, 2, 3, 4]), ("7", [7]), ("0,3,5-6", [0, 3, 5, 6])]
 )
 def test_seeds_are_spans_and_lists(text: str, seeds: list[int]) -> None:
@@ -248,7 +275,7 @@ def test_a_full_disk_is_told_in_one_line() -> None:
 
 
 # A brain whose rule is to hold a pose; its one gene is the pose.
-EXTENSION = '''
+EXTENSION = """
 from dataclasses import dataclass
 import numpy as np
 from robolearn.agents.protocol import Gene, Genome
@@ -285,7 +312,7 @@ class Fatigue(MotorGain):
 @register_task
 class Stroll(Walk):
     name = "stroll"
-'''
+"""
 
 
 @pytest.fixture
@@ -306,13 +333,13 @@ def test_a_brain_of_the_users_own_is_trained_resumed_and_loaded(
     robolearn: Callable[..., Result], registries: None, tmp_path: Path
 ) -> None:
     (tmp_path / "my rules.py").write_text(EXTENSION)
-    start = ("train", "tiny.yaml", "agent={kind: statue}", "--out", "run")
-    assert "unknown agent 'statue'" in robolearn(*start).err
+    begin = ("train", "tiny.yaml", "agent={kind: statue}", "--out", "run")
+    assert "unknown agent 'statue'" in robolearn(*begin).err
     own = ("--with", "my rules.py")
     assert "statue" in robolearn("list", "agents", *own).out
-    mistaken = robolearn(*start, "agent.stifness=1", *own)
+    mistaken = robolearn(*begin, "agent.stifness=1", *own)
     assert "did you mean 'agent.stiffness'" in mistaken.err
-    assert robolearn(*start, *own).code == 0
+    assert robolearn(*begin, *own).code == 0
     config = tmp_path / "run/config.yaml"
     assert "stiffness: 1.0" in config.read_text()
     config.write_text(config.read_text().replace("generations: 1", "generations: 3"))
@@ -400,4 +427,3 @@ def test_installed_extensions_are_loaded_and_a_broken_one_is_warned_of(
     assert answer.err == (
         "warning: the extension 'bad' of statues is left out: ValueError: cracked\n"
     )
-

@@ -1,4 +1,4 @@
-"""A config is checked whole before anything starts; every mistake is one line that names its key."""
+"""A config is checked whole before anything starts; every mistake is one line with its key."""
 
 from pathlib import Path
 from typing import Any

@@ -5,7 +5,6 @@ kills itself with SIGKILL at a chosen moment, and one that resumes what is left.
 """
 
 import json
-import os
 import random
 import re
 import signal
@@ -111,6 +110,15 @@ for line in sys.stdin:
         codes.append(live(lambda: training.resume(run, ["robolearn"])))
     print(json.dumps(codes), flush=True)
 '''
+
+
+# Whatever started these tests may ignore Ctrl-C, and would hand that down.
+_MAIN = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from robolearn.cli import main
+main()
+"""
 
 
 class Nursery:
@@ -245,15 +253,13 @@ def _check(run: Path, expected: dict[str, Any]) -> None:
 
 
 def _robolearn(folder: Path, *arguments: Any) -> "subprocess.Popen[str]":
-    """Start the command line with signals as on a terminal, whatever started these tests."""
+    """Start the command line."""
     return subprocess.Popen(
-        [sys.executable, "-c", "from robolearn.cli import main; main()", *map(str, arguments)],
+        [sys.executable, "-c", _MAIN, *map(str, arguments)],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        env={**os.environ, "PYTHONWARNINGS": ""},
     )
 
 

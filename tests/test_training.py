@@ -1,6 +1,7 @@
 """A training: its bits follow from config and seed alone, and what goes wrong costs no result."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def test_another_seed_gives_another_result(reference: Path, tmp_path: Path) -> N
 def test_the_number_of_threads_changes_no_bit(
     threads: int, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if threads > numba.config.NUMBA_NUM_THREADS:
+    if threads > numba.get_num_threads():
         pytest.skip("this machine gives numba one thread")
     monkeypatch.setattr(robolearn.simulation, "available_cores", lambda: threads)
     before = numba.get_num_threads()
@@ -78,7 +79,7 @@ def test_the_run_keeps_the_whole_config(reference: Path) -> None:
 
 def test_a_taken_folder_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(UserError, match="not empty.*use a free name such as"):
+    with pytest.raises(UserError, match=r"not empty.*use a free name such as"):
         training.train(tiny_config(), tmp_path, COMMAND)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
@@ -114,6 +115,13 @@ def test_to_resume_a_finished_run_does_nothing(reference: Path) -> None:
     before = {path: path.read_bytes() for path in reference.rglob("*") if path.is_file()}
     assert training.resume(reference, COMMAND) is False
     assert before == {path: path.read_bytes() for path in reference.rglob("*") if path.is_file()}
+
+
+def test_lost_weights_of_a_finished_run_are_written_again(reference: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(reference, tmp_path / "run"))
+    (run / "weights.safetensors").unlink()
+    assert training.resume(run, COMMAND) is True
+    assert result_of(run) == result_of(reference)
 
 
 def test_a_finished_run_goes_on_when_its_config_asks_for_more(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A trained agent, loaded by name or folder, acts as it did in its lifetimes; broken ones do not."""
+"""A trained agent, loaded by name or folder, acts as it did in its lifetimes; broken ones never."""
 
 import json
 import pickle
@@ -10,14 +10,16 @@ import gymnasium
 import numpy as np
 import pytest
 import yaml
-from tiny_run import tiny_config
+from tiny_run import tiny_config, tiny_mapping
 
 import robolearn
 from robolearn import definitions, training
 from robolearn.agents import registry
+from robolearn.config import parse_config
 from robolearn.errors import UserError
 from robolearn.lifetime import Moment, live
 from robolearn.tracking.checkpoint import load_arrays, save_arrays
+from robolearn.tracking.run import RunFolder
 from robolearn.zoo import WEIGHTS, load_trained, make_env, publish
 
 CHECKOUT = Path(__file__).parent.parent
@@ -50,6 +52,24 @@ def agents_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return package / "_data" / "agents"
 
 
+# Brains that learn from activity, draw their weights at birth, and sense the reward.
+BRAINS = {
+    "spiking": {"kind": "spiking", "hidden": 4},
+    "hebbian": {"kind": "hebbian", "hidden": [4], "innate": "random"},
+    "gru": {"kind": "gru", "hidden": 4},
+}
+
+
+@pytest.fixture(scope="module", params=BRAINS)
+def brain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of each kind of brain in turn."""
+    mapping = tiny_mapping(learning={"generations": 1})
+    config = parse_config({**mapping, "agent": BRAINS[request.param]}, "tiny")
+    run = tmp_path_factory.mktemp("runs") / request.param
+    training.train(config, run, ["robolearn"])
+    return run
+
+
 def actions_in_life(run: Path, seeds: list[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return actions (T, n, a) and who was alive (T, n) in the lives of training and evaluation."""
     trained = load_trained(run)
@@ -65,10 +85,10 @@ def actions_in_life(run: Path, seeds: list[int]) -> tuple[np.ndarray, np.ndarray
     return np.stack(actions), np.stack(alive)
 
 
-def test_a_plain_gymnasium_loop_acts_as_the_agent_lived(run: Path):
+def test_a_plain_gymnasium_loop_acts_as_the_agent_lived(brain: Path):
     env = gymnasium.make("robolearn/Quadruped-v0", shifts=[SHIFT], max_episode_steps=20)
-    policy = robolearn.load(run)
-    lived, alive = actions_in_life(run, [3])
+    policy = robolearn.load(brain)
+    lived, alive = actions_in_life(brain, [3])
     for _ in range(2):
         observation, _ = env.reset(seed=3)
         policy.reset(seed=3)
@@ -83,12 +103,12 @@ def test_a_plain_gymnasium_loop_acts_as_the_agent_lived(run: Path):
         np.testing.assert_array_equal(np.stack(actions), lived[:, 0])
 
 
-def test_a_vector_loop_acts_as_the_agents_lived(run: Path):
+def test_a_vector_loop_acts_as_the_agents_lived(brain: Path):
     env = gymnasium.make_vec(
         "robolearn/Quadruped-v0", num_envs=3, shifts=[SHIFT], max_episode_steps=20
     )
-    policy = robolearn.load(run)
-    lived, alive = actions_in_life(run, [5, 6, 7])
+    policy = robolearn.load(brain)
+    lived, alive = actions_in_life(brain, [5, 6, 7])
     observation, _ = env.reset(seed=5)
     policy.reset(seed=5, n=3)
     reward: Any = np.zeros(3)
@@ -213,9 +233,10 @@ def test_the_metrics_of_a_zoo_agent_are_those_of_its_weights(copy: Path, agents_
     (copy / "evaluation.json").write_text(json.dumps(evaluation))
     folder = publish(copy, "own-name")
     metrics = json.loads((folder / "metrics.json").read_text())
-    _, figures = training.RunFolder.open(copy).checkpoints.latest()[1:]
-    assert metrics["validation"]["score"] == figures["best_score"]
-    assert metrics["validation"]["generation"] == figures["best_generation"]
+    latest = RunFolder.open(copy).checkpoints.latest()
+    assert latest is not None
+    assert metrics["validation"]["score"] == latest[2]["best_score"]
+    assert metrics["validation"]["generation"] == latest[2]["best_generation"]
     assert metrics["command"] == "robolearn train tiny.yaml"
     assert metrics["evaluation"] == {"format": "x", "intact": {"mean_performance": 0.25}}
     card = (folder / "card.md").read_text()

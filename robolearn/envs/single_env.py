@@ -12,7 +12,7 @@ from robolearn.shifts import parse_shifts
 
 
 class RobotEnv(gymnasium.Env):
-    """One individual of one world and task.
+    """One individual of one world and task; the card `envs/<name>/card.md` tells of both.
 
     Args:
         name: folder under `envs/`.

@@ -29,6 +29,9 @@ _SHIFT_STREAM = 1
 class RobotVectorEnv(VectorEnv):
     """`num_envs` individuals of one world and task.
 
+    What is acted, observed and rewarded is told by the task's docstring and, index by index, by the
+    card `envs/<name>/card.md` (`python -m robolearn.envs.card NAME` prints it).
+
     Row i of a reset with seed s draws from `np_random(s + i)`, so it equals the single env with
     that seed. Rewards are float64 (n,); `infos` holds `reward_<term>`, `performance`, `unstable`
     and the task's own arrays.
