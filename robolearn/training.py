@@ -164,8 +164,9 @@ class _Session:
                 self._save_best(run)
         run.log(generation.index, metrics)
         wandb.log(generation.index, metrics)
-        watched = {"fitness": "fitness/mean", "best": "fitness/best", "m/s": "performance"}
-        return {label: metrics[name] for label, name in watched.items()}
+        # Two short figures: with pace and ETA they fit a terminal of 80 columns.
+        watched = {"fitness": "fitness/mean", evolution.env.task.performance_unit: "performance"}
+        return {label: round(metrics[name], 2) for label, name in watched.items()}
 
     def _save_best(self, run: RunFolder) -> Path:
         evolution = self.evolution
@@ -182,9 +183,7 @@ class _Session:
 
         evolution = self.evolution
         genome = evolution.strategy.mean.astype(np.float32)
-        agent = TrainedAgent(
-            f"{self.config.name}, generation {done}", evolution.agent, genome, self.config, run.path
-        )
+        agent = TrainedAgent(str(run.path), evolution.agent, genome, self.config, run.path)
         try:
             files = film_life(agent, run.films / f"generation-{done:05d}", seed=self.config.seed)
         except Exception as error:  # a film is not worth a training

@@ -76,4 +76,4 @@ def test_the_files_are_those_that_the_recorder_wrote(
     monkeypatch.setattr(filming, "record", record)
     files = film_life(trained.folder, tmp_path / "film", [], life_s=0.1, strict=True)
     assert files == [tmp_path / "film.npz"]
-    assert seen == {"strict": True, "caption": str(trained.folder)}
+    assert seen == {"strict": True, "caption": "tiny, seed 0"}
