@@ -52,10 +52,10 @@ def evaluate_agents(
     evaluations = []
     for trained in [load_trained(folder) for folder in _runs(agent)]:
         result = evaluate_one(trained, protocol, seed, shlex.join(["robolearn", *command[1:]]))
-        keep_evaluation(trained, result)
         evaluations.append(result)
         console.print(trained.name)
         print_evaluation(result, console)
+        keep_evaluation(trained, result)
     if len(evaluations) > 1:
         print_summary(summarise(evaluations), console)
     if json_file is not None:

@@ -1,4 +1,4 @@
-"""The inner loop that learners, protocols, recordings and benchmarks share: brains living in bodies."""
+"""The inner loop that learners, protocols, recordings and benchmarks share: lives in bodies."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from robolearn.agents.protocol import Agent, Feedback, Parameters
 from robolearn.envs.vector_env import RobotVectorEnv
 
 # Purpose key of the stream that brains draw from; resets and shifts have their own.
-_AGENT_STREAM = 2
+AGENT_STREAM = 2
 NEVER = np.iinfo(np.int64).max
 
 
@@ -94,7 +94,7 @@ def live(
     everyone = np.arange(n)
     observation, _ = env.reset(seed=list(seeds))
     state = agent.new_state(n)
-    rngs = [np.random.default_rng([seed, _AGENT_STREAM]) for seed in seeds]
+    rngs = [np.random.default_rng([seed, AGENT_STREAM]) for seed in seeds]
     agent.reset(parameters, state, everyone, rngs)
     feedback = Feedback.first(n)
     feedback.explore[:] = explore

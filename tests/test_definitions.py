@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import gymnasium
 import pytest
 
 from robolearn import definitions
@@ -13,6 +14,7 @@ from robolearn.definitions import (
     parse_yaml,
     read_yaml,
 )
+from robolearn.envs.registration import register_envs
 from robolearn.errors import UserError, unknown_name
 from robolearn.worlds import load_world
 
@@ -126,3 +128,20 @@ def test_the_nearest_name_is_offered_and_all_are_listed():
 def test_a_prefix_does_not_make_strange_names_near():
     message = str(unknown_name("key", "zzz", ["sigma"], prefix="learning."))
     assert message == "unknown key 'learning.zzz' (valid: sigma)"
+
+
+def test_a_broken_env_is_warned_of_and_spoils_no_other(tmp_path, monkeypatch):
+    for name, text in (("broken", "id: [unfinished"), ("nameless", "id: Nameless-v0\n")):
+        (tmp_path / "envs" / name).mkdir(parents=True)
+        (tmp_path / "envs" / name / "env.yaml").write_text(text)
+    sound = tmp_path / "envs" / "sound"
+    sound.mkdir()
+    (sound / "env.yaml").write_text("id: robolearn/Sound-v0\nmax_episode_steps: 5\n")
+    monkeypatch.setattr("robolearn.definitions._PACKAGE", tmp_path / "robolearn")
+    with pytest.warns(UserWarning, match="is not registered") as caught:
+        register_envs()
+    try:
+        assert [str(w.message).split("'")[1] for w in caught] == ["broken", "nameless"]
+        assert gymnasium.spec("robolearn/Sound-v0").max_episode_steps == 5
+    finally:
+        gymnasium.registry.pop("robolearn/Sound-v0", None)

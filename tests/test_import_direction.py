@@ -32,7 +32,18 @@ BELOW = {
     "report": {"errors"},
 }  # fmt: skip
 # What stands on top may import everything below it.
-ON_TOP = {"config", "zoo", "training", "filming", "evaluating", "mirroring", "listing", "extensions", "bench", "cli"}
+ON_TOP = {
+    "config",
+    "zoo",
+    "training",
+    "filming",
+    "evaluating",
+    "mirroring",
+    "listing",
+    "extensions",
+    "bench",
+    "cli",
+}
 
 
 def modules() -> list[Path]:

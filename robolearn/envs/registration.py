@@ -1,5 +1,7 @@
 """Tell Gymnasium of every folder under `envs/`; nothing heavy is loaded."""
 
+import warnings
+
 import gymnasium
 
 from robolearn.definitions import data_folder, definition_names, read_yaml
@@ -7,23 +9,35 @@ from robolearn.errors import UserError
 
 
 def register_envs() -> None:
-    """Register `robolearn/<Name>-v0` for every `envs/<name>/env.yaml`.
+    """Register the id of every `envs/<name>/env.yaml`.
 
-    Raises:
-        UserError: a definition lacks its id or its length of life.
+    A broken definition is warned of in one line and left out, so that it spoils no other env.
     """
-    for name in definition_names("envs"):
-        path = data_folder("envs") / name / "env.yaml"
-        definition = read_yaml(path)
-        env_id = definition.get("id")
-        if not isinstance(env_id, str) or not env_id.startswith("robolearn/"):
-            raise UserError(f"{path}: key 'id' must be like robolearn/Name-v0, got {env_id!r}")
-        if env_id in gymnasium.registry:
-            continue
+    try:
+        names = definition_names("envs")
+    except UserError as error:
+        warnings.warn(f"no envs are registered: {error}", stacklevel=2)
+        return
+    for name in names:
+        try:
+            _register(name)
+        except UserError as error:
+            warnings.warn(f"env {name!r} is not registered: {error}", stacklevel=2)
+
+
+def _register(name: str) -> None:
+    path = data_folder("envs") / name / "env.yaml"
+    definition = read_yaml(path)
+    env_id, steps = definition.get("id"), definition.get("max_episode_steps")
+    if not isinstance(env_id, str) or not env_id.startswith("robolearn/"):
+        raise UserError(f"{path}: key 'id' must be like robolearn/Name-v0, got {env_id!r}")
+    if type(steps) is not int or steps < 1:
+        raise UserError(f"{path}: key 'max_episode_steps' must be at least 1, got {steps!r}")
+    if env_id not in gymnasium.registry:
         gymnasium.register(
             id=env_id,
             entry_point="robolearn.envs.single_env:RobotEnv",
             vector_entry_point="robolearn.envs.vector_env:RobotVectorEnv",
-            max_episode_steps=definition.get("max_episode_steps"),
+            max_episode_steps=steps,
             kwargs={"name": name},
         )

@@ -111,7 +111,10 @@ class Evolution:
         seeds = life_seeds(self.seed, VALIDATION, 0, env.num_envs)
         genome = self.strategy.mean.astype(np.float32)
         lives = live(
-            env, self.agent, self.agent.express(np.repeat(genome[None], env.num_envs, axis=0)), seeds
+            env,
+            self.agent,
+            self.agent.express(np.repeat(genome[None], env.num_envs, axis=0)),
+            seeds,
         )
         score = float(lives.total_reward.mean())
         better = score > self.best_score

@@ -8,10 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from robolearn.agents.protocol import Feedback
 from robolearn.errors import UserError
+from robolearn.lifetime import AGENT_STREAM
 from robolearn.zoo.trained_agent import TrainedAgent, load_trained
-
-# Purpose key of the stream that brains draw from, as in `robolearn.lifetime`.
-_AGENT_STREAM = 2
 
 
 class Policy:
@@ -54,7 +52,7 @@ class Policy:
         genomes = np.repeat(self.trained.genome[None], n, axis=0)
         self._parameters = self.trained.agent.express(genomes)
         self._state = self.trained.agent.new_state(n)
-        self._rngs = [np.random.default_rng([seed + i, _AGENT_STREAM]) for i in range(n)]
+        self._rngs = [np.random.default_rng([seed + i, AGENT_STREAM]) for i in range(n)]
         self.restart(np.ones(n, np.bool_))
 
     def restart(self, rows: ArrayLike) -> None:
