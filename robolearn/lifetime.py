@@ -100,8 +100,8 @@ def live(
     feedback.explore[:] = explore
     total, steps = np.zeros(n), np.zeros(n, np.int64)
     fell, unstable = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
-    performance = np.zeros((n, span), np.float32)
-    sums: dict[str, NDArray[np.float64]] = {}
+    performance = np.zeros((span, n), np.float32)  # a step's figures lie together
+    sums = {name: np.zeros(n) for name in env.task.reward_names}
     for step in range(span):
         np.less(step, frozen_from, out=feedback.plastic)
         action = agent.act(parameters, state, observation, feedback)
@@ -109,18 +109,19 @@ def live(
         alive = feedback.alive
         total += reward
         steps += alive
-        performance[:, step] = np.where(terminated, 0.0, infos["performance"])
-        for name in env.task.reward_names:
-            sums[name] = sums.get(name, 0.0) + infos[f"reward_{name}"]
+        performance[step] = infos["performance"]
+        for name, term in sums.items():
+            np.add(term, infos[f"reward_{name}"], out=term)
         if listener is not None:
             listener(Moment(step, env, state, action, reward, alive))
         feedback.reward = reward.astype(np.float32)
         done = terminated | truncated
         if done.any():
+            performance[step, terminated] = 0.0
             fell |= terminated
             unstable |= infos["unstable"]
             agent.finish(state, feedback, np.flatnonzero(done))
             feedback.alive = alive & ~done
             if not feedback.alive.any():
                 break
-    return Lives(total, steps, fell, unstable, performance, sums)
+    return Lives(total, steps, fell, unstable, np.ascontiguousarray(performance.T), sums)

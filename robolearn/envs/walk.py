@@ -95,15 +95,17 @@ class Walk(Task):
         _check(world, parameters)
         legs = world.legs.values()
         joints = np.concatenate([leg.joints for leg in legs])
-        self._qpos = np.concatenate([leg.qpos for leg in legs])
-        self._dofs = np.concatenate([leg.dofs for leg in legs])
-        self._motors = np.concatenate([leg.motors for leg in legs])
+        self._joints = len(joints)
+        self._qpos = _span(np.concatenate([leg.qpos for leg in legs]))
+        self._dofs = _span(np.concatenate([leg.dofs for leg in legs]))
+        self._motors = _span(np.concatenate([leg.motors for leg in legs]))
         self._home = world.home_qpos
         self._home_ctrl = model.key_ctrl[0].copy()
         self._action_scale = np.zeros(model.nu)
         for leg in legs:
             self._action_scale[leg.motors] = parameters.action_scale
-        self._touch = np.flatnonzero(model.sensor_type == mujoco.mjtSensor.mjSENS_TOUCH)
+        touch = np.flatnonzero(model.sensor_type == mujoco.mjtSensor.mjSENS_TOUCH)
+        self._touch = _span(touch)
         self._sensordata = simulation.read("sensordata")
         self._force = simulation.read("actuator_force")
         self._time = simulation.read("time")
@@ -111,7 +113,7 @@ class Walk(Task):
         self._speed = np.zeros(simulation.n)
         self._weight = float(model.body_mass.sum() * -model.opt.gravity[2])  # N
         names = [model.joint(int(joint)).name for joint in joints]
-        feet = [model.sensor(int(sensor)).name for sensor in self._touch]
+        feet = [model.sensor(int(sensor)).name for sensor in touch]
         root = (parameters.root,)
         clock = (
             (ObservationSlice("clock", 2, "1", 0.3, ("sin 2πft", "cos 2πft")),)
@@ -132,7 +134,7 @@ class Walk(Task):
         """Stand at the home pose: uniform(joints) on the angles, then normal(nv) on qvel."""
         model, noise = self.simulation.model, self.parameters.reset_noise
         qpos = np.repeat(self._home[None], len(ids), axis=0)
-        qpos[:, self._qpos] += np.stack([r.uniform(-noise, noise, len(self._qpos)) for r in rngs])
+        qpos[:, self._qpos] += np.stack([r.uniform(-noise, noise, self._joints) for r in rngs])
         qvel = np.stack([noise * rng.standard_normal(model.nv) for rng in rngs])
         self.simulation.reset(ids, qpos, qvel)
         self.simulation.ctrl[ids] = self._home_ctrl
@@ -152,16 +154,22 @@ class Walk(Task):
         n, qpos, qvel = simulation.n, simulation.qpos, simulation.qvel
         out = np.empty((n, self.observation_size), np.float32)
         rotation = _rotation(qpos[:, 3:7])  # (n, 3, 3), root to world
-        legs = len(self._qpos)
+        legs = self._joints
         out[:, 0:3] = rotation[:, 2]
         for axis in range(3):
             velocity = rotation[:, :, axis] * qvel[:, :3]  # (n, 3)
             out[:, 3 + axis] = velocity[:, 0] + velocity[:, 1] + velocity[:, 2]
         out[:, 6:9] = qvel[:, 3:6]
-        out[:, 9 : 9 + legs] = qpos[:, self._qpos] - self._home[self._qpos]
+        np.subtract(
+            qpos[:, self._qpos],
+            self._home[self._qpos],
+            out=out[:, 9 : 9 + legs],
+            casting="same_kind",
+        )
         out[:, 9 + legs : 9 + 2 * legs] = qvel[:, self._dofs]
         start = 9 + 2 * legs
-        out[:, start : start + len(self._touch)] = self._sensordata[:, self._touch] > 1.0  # N
+        contact = self._sensordata[:, self._touch] > 1.0  # N
+        out[:, start : start + contact.shape[1]] = contact
         if self.parameters.clock_hz is not None:
             phase = 2 * np.pi * self.parameters.clock_hz * self._time
             out[:, -2] = np.sin(phase)
@@ -230,6 +238,13 @@ def _check(world: World, parameters: WalkParameters) -> None:
                 f"{where}: action_scale has {len(parameters.action_scale)} elements, but leg "
                 f"{leg.name} has {len(leg.motors)} motors"
             )
+
+
+def _span(indices: NDArray[np.int64]) -> slice | NDArray[np.int64]:
+    """Return ascending neighbours as a slice, which NumPy reads several times faster."""
+    if len(indices) and np.array_equal(indices, np.arange(indices[0], indices[0] + len(indices))):
+        return slice(int(indices[0]), int(indices[-1]) + 1)
+    return indices
 
 
 def _rotation(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -30,9 +30,9 @@ if "NUMBA_THREADING_LAYER" not in os.environ:
 _one_launch_at_a_time = threading.RLock()
 _warned = False
 
-# To wake a thread costs microseconds on an idle machine, milliseconds on a busy one; a million
-# numbers keep one core busy for about 0.3 ms.
-_NUMBERS_PER_THREAD = 2_000_000
+# To wake a thread costs tens of microseconds on an idle machine, milliseconds on a busy one; half
+# a million numbers keep one core busy for about 0.15 ms.
+_NUMBERS_PER_THREAD = 500_000
 
 
 def compiled(function: F) -> F:
