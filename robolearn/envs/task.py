@@ -98,6 +98,12 @@ class Task:
         """Return how well the last step went, (n,), in `performance_unit`."""
         raise NotImplementedError
 
+    def after_step(self, ids: Ids | None) -> None:
+        """Begin what follows in the lives of `ids` (None: all), such as the next trial of a series.
+
+        Called once the step has been judged, before it is observed.
+        """
+
     def info(self) -> dict[str, NDArray]:
         """Return further arrays (n,) for `info`."""
         return {}

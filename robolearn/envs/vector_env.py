@@ -188,6 +188,7 @@ class RobotVectorEnv(VectorEnv):
                 "unstable": unstable,
             }
         )
+        self.task.after_step(ids)
         observation = self.task.observe()
         done = terminated | truncated
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
