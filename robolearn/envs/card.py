@@ -48,7 +48,7 @@ def render_card(name: str) -> str:
         doc["Actions"],
         _actions(env),
         "## Observations",
-        "\n".join(f"- {n}: {text}" for n, text in _items(doc["Observations"]).items()),
+        _meanings(env, doc["Observations"]),
         "Brains divide each element by its scale, a typical magnitude in its unit.",
         _observations(env),
         "## Rewards",
@@ -158,9 +158,16 @@ def _observations(env: RobotVectorEnv) -> str:
     return _table("index | name | unit | scale | MJCF name", rows)
 
 
+def _meanings(env: RobotVectorEnv, section: str) -> str:
+    """One line for every slice that this env observes; its task may know more."""
+    meaning = _items(section)
+    names = dict.fromkeys(part.name for part in env.task.observation_slices)
+    return "\n".join(f"- {name}: {meaning[name]}" for name in names)
+
+
 def _rewards(env: RobotVectorEnv, section: str) -> str:
     meaning = _items(section)
-    rows = [(name, f"{env.task.rewards[name]:g}", meaning[name]) for name in env.task.reward_names]
+    rows = [(name, f"{weight:g}", meaning[name]) for name, weight in env.task.rewards.items()]
     return _table("term | weight | unweighted", rows)
 
 

@@ -1,5 +1,6 @@
 """A World: one MJCF scene compiled once, with the names that shifts and tasks speak of resolved."""
 
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -101,7 +102,10 @@ class World:
         spec = self.spec.copy()
         for edit in edits:
             edit(spec, self)
-        return spec.compile()
+        if spec.compiler.settotalmass > 0:
+            # What a damaged body lost must not be given to its other links.
+            spec.compiler.settotalmass *= _stated_mass(spec) / _stated_mass(self.spec)
+        return _compile(spec)
 
     def __hash__(self) -> int:
         return id(self)
@@ -139,7 +143,7 @@ def load_world(name: str, variant: str | None = None) -> World:
         for key, value in variants[variant].items():
             _set_option(spec, key, value, path)
     try:
-        model = spec.compile()
+        model = _compile(spec)
     except ValueError as error:
         raise UserError(f"{path}: the scene does not compile ({_in_line(error)})") from None
     legs = {
@@ -152,6 +156,20 @@ def load_world(name: str, variant: str | None = None) -> World:
             f"{path}: world.substeps must be a whole number of at least 1, got {substeps!r}"
         )
     return World(name, definition, spec, model, substeps, legs)
+
+
+def _compile(spec: mujoco.MjSpec) -> mujoco.MjModel:
+    """Compile; Gymnasium's half_cheetah.xml states its total mass in a way that MuJoCo deplores."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "compiler attribute 'settotalmass'", UserWarning)
+        return spec.compile()
+
+
+def _stated_mass(spec: mujoco.MjSpec) -> float:
+    """Return the mass in kg that a scene's geoms add up to before it is scaled to a total."""
+    unscaled = spec.copy()
+    unscaled.compiler.settotalmass = -1.0
+    return float(unscaled.compile().body_mass.sum())
 
 
 def _in_line(error: Exception) -> str:
