@@ -113,7 +113,7 @@ class LimbDamage(Shift):
         """Return the damaged leg."""
         return (self.leg,)
 
-    def contradicts(self, other: Shift) -> bool:
+    def contradicts(self, other: Shift, world: World) -> bool:
         """Return whether `other` damages the same leg in another way."""
         return isinstance(other, LimbDamage) and other.leg == self.leg and other != self
 
