@@ -104,12 +104,13 @@ class Simulation:
     def write_body(self, field: str, ids: Ids, index: Any, value: Any) -> None:
         """Give the individuals `ids` (k,) their own values of a field of MjModel, or "opt.<name>".
 
-        `field[ids][:, index] = value`; `value` broadcasts over the individuals.
+        `field[ids][:, index] = value`, or `[:, *index]` for a tuple; `value` broadcasts over the
+        individuals.
         """
         values = self._body_field(field)
         self.body_version[ids] += 1
         block = values[ids]
-        block[:, index] = value
+        block[(slice(None), *(index if isinstance(index, tuple) else (index,)))] = value
         values[ids] = block
 
     def body(self, field: str, ids: Ids) -> NDArray:

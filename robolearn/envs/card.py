@@ -182,7 +182,7 @@ def _shifts(env: RobotVectorEnv) -> str:
     lines = []
     for kind in env.world.definition.get("shifts", []):
         shift = shift_kinds()[kind]
-        meaning = _items(docstring_sections(shift)["Attributes"])
+        meaning = _items(docstring_sections(shift).get("Attributes", ""))
         written = ":".join([kind, *(field.name for field in fields(shift))])
         lines.append(f"- `{written}`: {(inspect.getdoc(shift) or '').splitlines()[0]}")
         lines += [f"  - {name}: {text}" for name, text in meaning.items()]

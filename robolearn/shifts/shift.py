@@ -179,3 +179,12 @@ def number(value: Any, key: str, low: float, high: float = np.inf) -> float:
         limit = f"at least {low:g}" if np.isinf(high) else f"from {low:g} to {high:g}"
         raise UserError(f"{key} must be a number {limit}, got {value!r}")
     return result
+
+
+def whole_number(value: Any, key: str, low: int, high: int) -> int:
+    """Return `value` rounded to a whole number in [low, high].
+
+    Raises:
+        UserError: it is not a number or out of range; names the key, the value and the range.
+    """
+    return round(number(value, key, low, high))
