@@ -97,17 +97,20 @@ def test_gravity_and_slope_turn_and_scale_the_acceleration_of_free_fall(name: st
 
 def test_a_standing_robot_slides_down_a_slope_steeper_than_its_friction():
     simulation, schedule = individuals("quadruped", 3)
-    schedule.begin(shift("slope", angle=0.25), np.array([0, 1]))  # tan 0.25 = 0.255
-    schedule.begin(shift("friction", coefficient=0.1), np.array([0]))
+    schedule.begin(shift("slope", angle=0.12), np.array([0, 1]))
+    schedule.begin(shift("friction", coefficient=0.03), np.array([0]))
     schedule.begin(shift("friction", coefficient=0.5), np.array([1]))
-    speed = []
+    feet = simulation.read("site_xpos")[:, 1:, 0]  # (3, feet), m
+    simulation.step()
+    before = feet.copy()
     for _ in range(50):  # a second
         simulation.step()
-        speed.append(simulation.qvel[:, 0].copy())
-    sliding, held, level = (speed[49] - speed[24]) / 0.5  # m/s²
-    assert sliding == pytest.approx(-9.81 * (np.sin(0.25) - 0.1 * np.cos(0.25)), rel=0.1)
-    assert abs(held) < 0.05
-    assert abs(level) < 0.05
+    sliding, held, level = (feet - before).mean(axis=1)
+    # From about rest with g (sin α − μ cos α).
+    free = -0.5 * 9.81 * (np.sin(0.12) - 0.03 * np.cos(0.12))
+    assert sliding == pytest.approx(free, rel=0.2)
+    assert abs(held) < 0.3 * abs(free)
+    assert abs(level) < 0.03
 
 
 def test_a_payload_moves_as_if_a_mass_had_been_welded_on_in_the_scene():

@@ -90,9 +90,10 @@ class Schedule:
             self._events[i] = sorted(self._draw_events(self._plans[i], rng), key=lambda e: e[:2])
             self._next_step[i] = self._events[i][0].step if self._events[i] else _NEVER
         self.advance(np.zeros(self.simulation.n, np.int64), ids)
-        changed = np.array([i for i in ids if self.active[i]], dtype=np.int64)
-        if len(changed):
-            self.simulation.forward(changed)
+        # Bodies alone: to derive anew changes the last digits of what is to come.
+        changed = [i for i in ids if any(shift.changes_body for shift in self.shifts_of(i))]
+        if changed:
+            self.simulation.forward(np.array(changed))
 
     def advance(self, step: NDArray[np.int64], ids: Ids | None = None) -> None:
         """Begin and end what is due at `step` (n,), the control step of each life; all or `ids`."""

@@ -19,13 +19,13 @@ MODES = ("zero", "hold")
 class SensorDropout(Shift):
     """Lose elements of what is sensed, each in each step with a probability.
 
-    A lost element reads 0, or what it read in the step before. Probability 1 is a sensor that is
+    A lost element reads 0, or what it read in the step before. Loss 1 is a sensor that is
     dead, or stuck at its value of the onset. Form: Bernoulli masks of dropout, and packet loss of
     networked control. Several fail independently.
 
     Attributes:
         part: a named part of the observation, or "all".
-        probability: of an element being lost in a step, from 0 to 1.
+        loss: probability of an element being lost in a step, from 0 to 1.
         mode: "zero" or "hold".
     """
 
@@ -34,14 +34,14 @@ class SensorDropout(Shift):
     is_random: ClassVar[bool] = True
 
     part: str = "all"
-    probability: float = 0.2
+    loss: float = 0.2
     mode: str = "zero"
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise unknown_name("sensor_dropout mode", self.mode, MODES)
-        value = number(self.probability, "sensor_dropout: probability", 0.0, 1.0)
-        object.__setattr__(self, "probability", value)
+        value = number(self.loss, "sensor_dropout: loss", 0.0, 1.0)
+        object.__setattr__(self, "loss", value)
 
     def check_interface(self, interface: Interface) -> None:
         """Raise UserError unless the observation has such a part."""
@@ -49,8 +49,8 @@ class SensorDropout(Shift):
 
     def channel_parameters(self, interface: Interface) -> dict[str, NDArray]:
         """Return the probability (o,) of every element, and whether it holds its last value."""
-        probability = self.probability * interface.elements(self.part)
-        return {"probability": probability, "holds": np.array(self.mode == "hold")}
+        loss = self.loss * interface.elements(self.part)
+        return {"loss": loss, "holds": np.array(self.mode == "hold")}
 
     def channel_state(self, interface: Interface) -> dict[str, NDArray]:
         """Return room for the last values (o,)."""
@@ -62,7 +62,7 @@ class SensorDropout(Shift):
         last = stack.state["last"]  # (k, o)
         new = stack.age == 0
         last[new] = observation[new]
-        lost = stack.uniform(observation.shape[1]) < stack.parameters["probability"]
+        lost = stack.uniform(observation.shape[1]) < stack.parameters["loss"]
         instead = np.where(stack.parameters["holds"][:, None], last, 0.0)
         np.copyto(observation, instead.astype(observation.dtype), where=lost)
         last[:] = observation

@@ -52,6 +52,11 @@ class Shift:
     def check(self, world: World) -> None:
         """Raise UserError if the world lacks what the shift names."""
 
+    @property
+    def changes_body(self) -> bool:
+        """Whether it changes the scene or what `apply` writes, not the senses or the task alone."""
+        return self.edits_scene or type(self).apply is not Shift.apply
+
     def check_interface(self, interface: Interface) -> None:
         """Raise UserError if senses, actions or task lack what the shift names."""
 
@@ -121,7 +126,14 @@ _REGISTRY: dict[str, type[Shift]] = {}
 
 
 def register(shift: type[Shift]) -> type[Shift]:
-    """Make a kind of shift known by its name; usable as a class decorator."""
+    """Make a kind of shift known by its name; usable as a class decorator.
+
+    Raises:
+        ValueError: a parameter has a name by which plans say when, and how likely, a shift is.
+    """
+    taken = {"kind", "onset_s", "end_s", "probability"} & {f.name for f in fields(shift)}
+    if taken:
+        raise ValueError(f"shift {shift.kind} must not have parameters named {sorted(taken)}")
     _REGISTRY[shift.kind] = shift
     return shift
 
