@@ -115,6 +115,13 @@ class Task:
         """Return how well the last step went, (n,), in `performance_unit`."""
         raise NotImplementedError
 
+    def completed(self) -> NDArray[np.bool_]:
+        """Return whose life has its full length by the task's own count, such as of trials, (n,).
+
+        Such a life is truncated, not terminated.
+        """
+        return np.zeros(self.simulation.n, np.bool_)
+
     def after_step(self, ids: Ids | None) -> None:
         """Begin what follows in the lives of `ids` (None: all), such as the next trial of a series.
 

@@ -176,9 +176,9 @@ class RobotVectorEnv(VectorEnv):
         self._steps += running
         reward, terms = self.task.weighted_terms(actions)
         terminated = (self.task.terminated() | self.simulation.unstable) & running
-        truncated = np.zeros_like(terminated)
+        truncated = self.task.completed() & running
         if self.max_episode_steps is not None:
-            truncated = running & (self._steps >= self.max_episode_steps)
+            truncated |= running & (self._steps >= self.max_episode_steps)
         unstable = self.simulation.unstable & running
         performance = self.task.performance()
         if ids is not None:

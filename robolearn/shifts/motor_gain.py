@@ -60,10 +60,10 @@ class MotorGain(Shift):
     def motors(self, world: World) -> NDArray[np.int64]:
         """Return the ids of the motors concerned."""
         if self.target == "all":
-            return np.arange(world.model.nu)
+            return world.motor_ids
         if self.target in world.legs:
             return world.legs[self.target].motors
-        return np.array([world.motors.index(self.target)])
+        return world.motor_ids[[world.motors.index(self.target)]]
 
     def apply(self, simulation: Simulation, ids: Ids, memory: NDArray[np.float64]) -> None:
         """Scale the motors of the individuals `ids`."""

@@ -81,9 +81,14 @@ class World:
         return np.array(self.model.key_qpos[0] if self.model.nkey else self.model.qpos0)
 
     @cached_property
+    def motor_ids(self) -> NDArray[np.int64]:
+        """Actuators that obey a command, in the order of actions; shape (m,)."""
+        return np.flatnonzero(self.model.actuator_gainprm.any(axis=1))
+
+    @cached_property
     def motors(self) -> list[str]:
         """Names of the motors, in the order of actions."""
-        return [self.model.actuator(i).name for i in range(self.model.nu)]
+        return [self.model.actuator(int(i)).name for i in self.motor_ids]
 
     def leg(self, name: str) -> Leg:
         """Return a leg by name.
