@@ -52,7 +52,8 @@ class Task:
     terminal_terms: ClassVar[tuple[str, ...]] = ()
     observation_dtype: ClassVar[type] = np.float32
     parameters_type: ClassVar[type]
-    # of what `performance` returns and adaptation measures
+    # what `performance` returns and adaptation measures, and its unit
+    performance_name: ClassVar[str] = "forward speed"
     performance_unit: ClassVar[str] = "m/s"
     observation_slices: tuple[ObservationSlice, ...]
 
