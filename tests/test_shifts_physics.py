@@ -120,7 +120,7 @@ def test_a_payload_moves_as_if_a_mass_had_been_welded_on_in_the_scene():
     parts = [1.0, 2.0]  # what is fastened in two pieces at one place weighs their sum
     for part in parts:
         schedule.begin(
-            shift("payload", mass=part, **dict(zip("xyz", place, strict=True))), np.array([0])
+            shift("payload", mass=part, x=place[0], y=place[1], z=place[2]), np.array([0])
         )
 
     def weld(spec: mujoco.MjSpec, _: World) -> None:
