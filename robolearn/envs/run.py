@@ -120,11 +120,11 @@ class Run(Task):
     def terminated(self) -> NDArray[np.bool_]:
         """Return who is not finite or whose root is outside the healthy heights, (n,)."""
         qpos, qvel = self.simulation.qpos, self.simulation.qvel
-        healthy = np.isfinite(qpos).all(axis=1) & np.isfinite(qvel).all(axis=1)
+        ended = ~(np.isfinite(qpos).all(axis=1) & np.isfinite(qvel).all(axis=1))
         if self.parameters.healthy_height is not None:
             low, high = self.parameters.healthy_height
-            healthy &= (low <= qpos[:, 2]) & (qpos[:, 2] <= high)
-        return ~healthy
+            ended |= ~((low <= qpos[:, 2]) & (qpos[:, 2] <= high))
+        return np.asarray(ended)
 
     def performance(self) -> NDArray[np.float64]:
         """Return the forward speed of the last step, (n,), m/s."""
