@@ -62,6 +62,7 @@ def live_on_camera(
         world=trained.config.env.id,
         control_step_s=env.world.control_step_s,
         qpos=np.stack(camera.qpos),
+        mocap_pos=np.stack(camera.mocap_pos) if env.world.model.nmocap else None,
         speed=np.array(camera.speed),
         reward=np.array(camera.reward),
         alive=np.ones(len(camera.qpos), np.bool_),
@@ -84,6 +85,7 @@ class _Camera:
     def __init__(self, env: RobotVectorEnv):
         self.env = env
         self.qpos: list[np.ndarray] = []
+        self.mocap_pos: list[np.ndarray] = []  # (nmocap, 3) each
         self.speed: list[float] = []
         self.reward: list[float] = []
         self.models: list[tuple[int, mujoco.MjModel]] = []
@@ -101,6 +103,7 @@ class _Camera:
                 self._spans[shift] = (self._spans[shift][0], moment.step)
             self._active = active
         self.qpos.append(self.env.simulation.qpos[0].copy())
+        self.mocap_pos.append(self.env.simulation.read("mocap_pos")[0].copy())
         self.speed.append(float(self.env.task.performance()[0]))
         self.reward.append(float(moment.reward[0]))
 

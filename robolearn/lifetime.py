@@ -115,6 +115,8 @@ def live(
         if listener is not None:
             listener(Moment(step, env, state, action, reward, alive))
         feedback.reward = reward.astype(np.float32)
+        if "trial_end" in infos:  # a life of trials; the context is that of the rewarded one
+            feedback.trial_end, feedback.context = infos["trial_end"], infos["context"]
         done = terminated | truncated
         if done.any():
             performance[step, terminated] = 0.0

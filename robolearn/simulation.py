@@ -39,9 +39,10 @@ class Simulation:
     """The states and bodies of `n` individuals.
 
     `qpos` (n, nq), `qvel` (n, nv), `ctrl` (n, nu) and `eq_active` (n, neq) are live: writing them
-    sets the state. `read` gives live read-only arrays of what MuJoCo derives. Bodies are changed
-    with `write_body` and put back with `restore_bodies`; `body_version` (n,), 0 as long as a body
-    is as compiled, rises with every change.
+    sets the state; so are the outer forces `xfrc_applied` (n, bodies, 6), N and N·m. `read` gives
+    live read-only arrays of what MuJoCo derives. Bodies are changed with `write_body` and put back
+    with `restore_bodies`; `body_version` (n,), 0 as long as a body is as compiled, rises with every
+    change.
 
     Args:
         world: the scene.
@@ -63,10 +64,12 @@ class Simulation:
         self.qvel = self._batch.bind("qvel")
         self.ctrl = self._batch.bind("ctrl")
         self.eq_active = self._batch.bind("eq_active")
+        self.xfrc_applied = self._batch.bind("xfrc_applied")
         self.unstable = np.zeros(n, np.bool_)  # (n,) diverged in the last step
         self._counters = self._batch.warning[:, :, 1]  # live (n, warnings)
         self._warnings = self._counters[:, _DIVERGENCE]
         self._bodies: dict[str, NDArray] = {}  # field -> live (n, ...)
+        self._has_own_constants = np.zeros(n, np.bool_)  # (n,) derived for its own body
         self.body_version = np.zeros(n, np.int64)  # (n,) rises whenever a body may have changed
 
     def read(self, field: str) -> NDArray:
@@ -99,22 +102,22 @@ class Simulation:
             self._warnings = warnings
 
     def write_body(self, field: str, ids: Ids, index: Any, value: Any) -> None:
-        """Give the individuals `ids` (k,) their own values of a field of MjModel.
+        """Give the individuals `ids` (k,) their own values of a field of MjModel, or "opt.<name>".
 
-        `field[ids][:, index] = value`; `value` broadcasts over the individuals.
+        `field[ids][:, index] = value`, or `[:, *index]` for a tuple; `value` broadcasts over the
+        individuals.
         """
         values = self._body_field(field)
         self.body_version[ids] += 1
         block = values[ids]
-        block[:, index] = value
+        block[(slice(None), *(index if isinstance(index, tuple) else (index,)))] = value
         values[ids] = block
 
     def body(self, field: str, ids: Ids) -> NDArray:
         """Return a copy of the values (k, ...) of a field of MjModel for the individuals `ids`."""
         if field in self._bodies:
             return self._bodies[field][ids]
-        default = np.asarray(getattr(self.model, field))
-        return np.repeat(default[None], len(ids), axis=0)
+        return np.repeat(self._default(field)[None], len(ids), axis=0)
 
     def write_edited(self, ids: Ids, edits: tuple[Edit, ...]) -> None:
         """Give `ids` the body of the scene compiled with `edits` (hashable), applied in order."""
@@ -126,17 +129,31 @@ class Simulation:
         """Derive `read` arrays anew from the state of `ids` (sorted), without advancing it."""
         self._batch.forward(ids)
 
+    def compute_constants(self, ids: Ids) -> None:
+        """Derive anew, for `ids` (sorted), what MuJoCo derives from masses and geometry."""
+        self._batch.set_const(ids)
+        self._has_own_constants[ids] = True
+
     def restore_bodies(self, ids: Ids) -> None:
         """Put the bodies of `ids` back to the compiled defaults, bit for bit."""
         if self._bodies:
             self.body_version[ids] += 1
         for field, values in self._bodies.items():
-            values[ids] = getattr(self.model, field)
+            values[ids] = self._default(field)
+        own = np.unique(ids[self._has_own_constants[ids]])
+        if len(own):
+            self._batch.set_const(own)
+            self._has_own_constants[own] = False
         self.eq_active[ids] = self.model.eq_active0
+        self.xfrc_applied[ids] = 0.0
 
     def model_of(self, row: int, out: mujoco.MjModel | None = None) -> mujoco.MjModel:
         """Return the model with the body of one individual, for rendering: a new one, or `out`."""
         return self._batch.get_model(row, out)
+
+    def _default(self, field: str) -> NDArray:
+        owner, _, name = field.rpartition(".")
+        return np.asarray(getattr(self.model.opt if owner else self.model, name))
 
     def _body_field(self, field: str) -> NDArray:
         if field not in self._bodies:

@@ -40,7 +40,7 @@ MISTAKES = {
     # shifts
     "env.shifts=[motor_gian:all:0.5]": r"env.shifts\[0\]: unknown shift.*did you mean 'motor_gain'",
     "env.shifts=[motor_gain, limb_damage:front_lft:dead]": (
-        r"env.shifts\[1\]: unknown leg of quadruped 'front_lft'; did you mean 'front_left'"
+        r"env.shifts\[1\]: unknown leg or joint of quadruped 'front_lft'; did you mean 'front_left'"
     ),
     "env.shifts=[limb_damage:front_left:daed]": "mode 'daed'; did you mean 'dead'",
     "env.shifts=[{kind: limb_damage, lag: x}]": "'lag'; did you mean 'leg'",

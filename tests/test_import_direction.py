@@ -12,7 +12,7 @@ BELOW = {
     "errors": set(),
     "schema": {"errors"},
     "definitions": {"errors"},
-    "worlds": {"errors", "definitions"},
+    "worlds": {"errors", "definitions", "schema"},
     "simulation": {"errors", "worlds"},
     "shifts": {"errors", "simulation", "worlds"},
     "recording": {"errors"},

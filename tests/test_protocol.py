@@ -175,7 +175,7 @@ def test_an_unknown_protocol_is_answered_with_the_nearest():
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        (("limb_damage:middle_left:dead",), "unknown leg of quadruped 'middle_left'"),
+        (("limb_damage:middle_left:dead",), "unknown leg or joint of quadruped 'middle_left'"),
         (("limb_damage:front_left:dead@9.5s",), "less than a tenth of the life"),
         (("limb_damage:front_left:dead@12s",), "past the end of life"),
         (("limb_damage:front_left:dead@5s-4s",), "end_s 4 is not after onset_s 5"),

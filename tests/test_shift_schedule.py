@@ -169,7 +169,7 @@ def test_the_command_line_form_is_read(text: str, plan: ShiftPlan):
         ({"leg": "front_left"}, "unknown shift None"),
         (
             "limb_damage:front_lft",
-            "unknown leg of quadruped 'front_lft'; did you mean 'front_left'",
+            "unknown leg or joint of quadruped 'front_lft'; did you mean 'front_left'",
         ),
         ("limb_damage:front_left:ded", "unknown limb_damage mode 'ded'; did you mean 'dead'"),
         ("motor_gain:rear_left_knees", "did you mean 'rear_left_knee'"),

@@ -21,6 +21,12 @@ SHIFTS: list[dict[str, Any]] = [
     {"kind": "limb_damage", "leg": "rear_left", "mode": "amputated"},
     {"kind": "motor_gain", "target": "all", "gain": 0.3},
     {"kind": "motor_gain", "target": "rear_left", "gain": 1.5},
+    {"kind": "joint_wear", "target": "all", "damping": 4.0, "friction": 0.5},
+    {"kind": "payload", "mass": 2.0, "x": 0.1, "y": -0.05, "z": 0.08},
+    {"kind": "push", "speed": 0.5, "direction": 0.3},
+    {"kind": "friction", "coefficient": 0.1},
+    {"kind": "gravity", "factor": 0.6},
+    {"kind": "slope", "angle": -0.2},
 ]
 
 each_world = pytest.mark.parametrize("name", WORLDS)
@@ -103,7 +109,9 @@ def test_removed_equals_never(name: str, values: dict[str, Any]):
     assert not np.array_equal(path[:, 0], path[:, 1])
     schedule.end(shift, np.array([0]))
     assert_same_body(simulation, 0, world.model)
+    assert np.array_equal(simulation.model_of(0).opt.gravity, world.model.opt.gravity)
     assert not simulation.eq_active.any()
+    assert not simulation.xfrc_applied.any()
 
 
 @each_world

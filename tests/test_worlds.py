@@ -50,7 +50,9 @@ def test_a_scene_without_names_gets_names_a_leg_and_a_camera(define):
     assert world.motors == ["hip"]
     assert world.leg("only").qpos.tolist() == [7]
     assert world.model.geom(1).name == "root_link_geom_0"
-    assert world.model.camera("side").bodyid[0] == world.model.body("root_link").id
+    side = world.model.camera("side")
+    assert side.bodyid[0] == world.model.body("root_link").id
+    assert side.quat == pytest.approx([0.5**0.5, 0.5**0.5, 0, 0])  # it looks along y
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def render_card(name: str) -> str:
         doc["Actions"],
         _actions(env),
         "## Observations",
-        "\n".join(f"- {n}: {text}" for n, text in _items(doc["Observations"]).items()),
+        _meanings(env, doc["Observations"]),
         "Brains divide each element by its scale, a typical magnitude in its unit.",
         _observations(env),
         "## Rewards",
@@ -120,12 +120,12 @@ envs = gymnasium.make_vec("{env_id}", num_envs=64)
 ```
 
 Task `{env.task.name}`, control step {world.control_step_s:g} s ({world.substeps} of physics), \
-{world.model.nu} motors, {weight:.4g} kg, adaptation measures its forward speed in \
-{env.task.performance_unit}."""
+{world.model.nu} motors, {weight:.4g} kg, adaptation measures its {env.task.performance_name} \
+in {env.task.performance_unit}."""
 
 
 def _actions(env: RobotVectorEnv) -> str:
-    """One row a motor: what actions −1, 0 and 1 command, and the torque it can give."""
+    """One row a motor: what actions −1, 0 and 1 command, and the torque or pull it can give."""
     model, task = env.world.model, env.task
     low, high = model.actuator_ctrlrange.T
     limited = model.actuator_ctrllimited.astype(bool)
@@ -135,17 +135,31 @@ def _actions(env: RobotVectorEnv) -> str:
         command = np.broadcast_to(task.control(np.full((1, model.nu), value)), (1, model.nu))[0]
         commands.append(np.where(limited, np.clip(command, low, high), command))
     leg_of = {int(m): leg.name for leg in env.world.legs.values() for m in leg.motors}
+    has_muscles = bool((model.actuator_gaintype == mujoco.mjtGain.mjGAIN_MUSCLE).any())
     for i in range(model.nu):
         gain, gear = model.actuator_gainprm[i, 0], model.actuator_gear[i, 0]
         is_position = model.actuator_biastype[i] == mujoco.mjtBias.mjBIAS_AFFINE
-        unit = "rad" if is_position else "N·m"
-        values = [command[i] * (1.0 if is_position else gain * gear) for command in commands]
+        unit = "1" if has_muscles else "rad" if is_position else "N·m"
+        is_told = is_position or has_muscles  # not a torque
+        values = [command[i] * (1.0 if is_told else gain * gear) for command in commands]
         limit = model.actuator_forcerange[i, 1] if is_position else gain * gear * high[i]
-        joint = model.joint(int(model.actuator_trnid[i, 0])).name
+        if has_muscles:
+            limit = f"{model.actuator_gainprm[i, 2]:g}"
         name = model.actuator(i).name
-        rows.append((i, name, joint, leg_of.get(i, ""), *(f"{v:g}" for v in values), unit, limit))
-    header = "index | motor | joint | leg | at −1 | at 0 | at 1 | unit | most torque, N·m"
-    return _table(header, rows)
+        cells = (", ".join(_joints(model, i)), leg_of.get(i, ""))
+        rows.append((i, name, *cells, *(f"{v:g}" for v in values), unit, limit))
+    motor, most = ("muscle", "most force, N") if has_muscles else ("motor", "most torque, N·m")
+    return _table(f"index | {motor} | joint | leg | at −1 | at 0 | at 1 | unit | {most}", rows)
+
+
+def _joints(model: mujoco.MjModel, motor: int) -> list[str]:
+    """Return the joints that a motor drives, by itself or through a tendon."""
+    driven = int(model.actuator_trnid[motor, 0])
+    if model.actuator_trntype[motor] != mujoco.mjtTrn.mjTRN_TENDON:
+        return [model.joint(driven).name]
+    first = model.tendon_adr[driven]
+    wraps = range(first, first + model.tendon_num[driven])
+    return [model.joint(int(model.wrap_objid[wrap])).name for wrap in wraps]
 
 
 def _observations(env: RobotVectorEnv) -> str:
@@ -158,9 +172,16 @@ def _observations(env: RobotVectorEnv) -> str:
     return _table("index | name | unit | scale | MJCF name", rows)
 
 
+def _meanings(env: RobotVectorEnv, section: str) -> str:
+    """One line for every slice that this env observes; its task may know more."""
+    meaning = _items(section)
+    names = dict.fromkeys(part.name for part in env.task.observation_slices)
+    return "\n".join(f"- {name}: {meaning[name]}" for name in names)
+
+
 def _rewards(env: RobotVectorEnv, section: str) -> str:
     meaning = _items(section)
-    rows = [(name, f"{env.task.rewards[name]:g}", meaning[name]) for name in env.task.reward_names]
+    rows = [(name, f"{weight:g}", meaning[name]) for name, weight in env.task.rewards.items()]
     return _table("term | weight | unweighted", rows)
 
 
@@ -175,7 +196,7 @@ def _shifts(env: RobotVectorEnv) -> str:
     lines = []
     for kind in env.world.definition.get("shifts", []):
         shift = shift_kinds()[kind]
-        meaning = _items(docstring_sections(shift)["Attributes"])
+        meaning = _items(docstring_sections(shift).get("Attributes", ""))
         written = ":".join([kind, *(field.name for field in fields(shift))])
         lines.append(f"- `{written}`: {(inspect.getdoc(shift) or '').splitlines()[0]}")
         lines += [f"  - {name}: {text}" for name, text in meaning.items()]
@@ -218,7 +239,10 @@ def _scores(env: RobotVectorEnv) -> str:
             )
         )
     unit = env.task.performance_unit
-    table = _table(f"actions | return | speed over the whole span, {unit} | steps | falls", rows)
+    measure = env.task.performance_name.removeprefix("forward ")
+    table = _table(
+        f"actions | return | {measure} over the whole span, {unit} | steps | falls", rows
+    )
     versions = ", ".join(f"{key} {value}" for key, value in reference["versions"].items())
     lives = len(reference["policies"]["zero"]["return"])
     return (
@@ -264,7 +288,9 @@ def draw_preview(name: str) -> Path:
     for _ in range(_PREVIEW_STEPS):
         env.step(np.zeros(env.action_space.shape, np.float32))
     path = definition_folder("envs", name) / "preview.png"
-    return preview(path, env.world.model, env.simulation.qpos[0])
+    camera = env.world.definition.get("preview_camera")
+    scenery = env.simulation.read("mocap_pos")[0]
+    return preview(path, env.world.model, env.simulation.qpos[0], camera, mocap_pos=scenery)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Measures what doing nothing and random actions earn in an env: the floor of every comparison.
+"""Measures what doing nothing, random actions and scripted controllers earn in an env.
 
     python -m robolearn.envs.reference quadruped
 
@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,29 +20,41 @@ from numpy.typing import NDArray
 
 from robolearn.definitions import data_folder, definition_folder, definition_names
 from robolearn.envs.vector_env import RobotVectorEnv
-from robolearn.errors import UserError
+from robolearn.errors import UserError, unknown_name
 
 LIVES = 64
 # Purpose key of the stream of random actions; resets have the plain streams of their seeds.
 _ACTION_STREAM = 3
 _TIMED_STEPS = 20
 
+Policy = Callable[[NDArray[np.floating]], NDArray[np.floating]]
+
+# Scripted controllers that `scripted` of an env.yaml may name: functions of the env that return a
+# policy, which turns observations (n, o) into actions (n, a).
+_SCRIPTED = {
+    "tripod_gait": ("robolearn.envs.tripod_gait", "tripod_gait"),
+}
+
 
 def measure(name: str, lives: int = LIVES) -> dict[str, Any]:
-    """Return the scores of doing nothing and of random actions, and the speed of every variant.
+    """Return the scores of doing nothing, random actions and the scripted controllers.
+
+    The latter are those that `scripted` of env.yaml names. Also, the speed of every variant.
 
     Life i has seed i: its reset is that of `gymnasium.make(id).reset(seed=i)`.
 
     Raises:
-        UserError: no such env, or it has no length of life.
+        UserError: no such env or scripted controller, or it has no length of life.
     """
     env = _make(name, lives)
     actions = env.single_action_space.shape
     rngs = [np.random.default_rng([i, _ACTION_STREAM]) for i in range(lives)]
-    policies: dict[str, Callable[[], NDArray[np.float32]]] = {
-        "zero": lambda: np.zeros((lives, *actions), np.float32),
-        "random": lambda: np.stack([r.uniform(-1, 1, actions) for r in rngs]).astype(np.float32),
+    policies: dict[str, Policy] = {
+        "zero": lambda _: np.zeros((lives, *actions), np.float32),
+        "random": lambda _: np.stack([r.uniform(-1, 1, actions) for r in rngs]).astype(np.float32),
     }
+    for controller in env.world.definition.get("scripted", []):
+        policies[controller] = scripted_policy(controller, env)
     return {
         "command": f"python -m robolearn.envs.reference {name}",
         "versions": {package: version(package) for package in ("mujoco", "numpy", "gymnasium")},
@@ -52,6 +65,18 @@ def measure(name: str, lives: int = LIVES) -> dict[str, Any]:
             for variant in env.world.definition["world"].get("variants", {})
         },
     }
+
+
+def scripted_policy(name: str, env: RobotVectorEnv) -> Policy:
+    """Return the scripted controller of that name for the individuals of `env`.
+
+    Raises:
+        UserError: there is none, or it cannot drive this body.
+    """
+    if name not in _SCRIPTED:
+        raise unknown_name("scripted controller", name, _SCRIPTED)
+    module, attribute = _SCRIPTED[name]
+    return getattr(import_module(module), attribute)(env)
 
 
 def scored_definition(definition: dict[str, Any]) -> dict[str, Any]:
@@ -77,14 +102,14 @@ def _make(name: str, lives: int, variant: str | None = None) -> RobotVectorEnv:
     return env
 
 
-def _live(env: RobotVectorEnv, act: Callable[[], NDArray[np.float32]]) -> dict[str, list]:
+def _live(env: RobotVectorEnv, act: Policy) -> dict[str, list]:
     """Return total reward, mean performance over the whole span, steps, falls, divergences (n,)."""
     n, span = env.num_envs, env.max_episode_steps or 0
-    env.reset(seed=0)
+    observation, _ = env.reset(seed=0)
     total, performance = np.zeros(n), np.zeros(n)
     fell, unstable = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
     for _ in range(span):
-        _, reward, terminated, _, infos = env.step(act())
+        observation, reward, terminated, _, infos = env.step(act(observation))
         total += reward
         performance += infos["performance"]
         fell |= terminated

@@ -56,7 +56,8 @@ class Renderer:
         if version != self._bodies.get(row, (0, None))[0]:
             self._bodies[row] = (version, simulation.model_of(row))
         body = self._bodies[row][1] if version else simulation.model
-        return self._frames.render(simulation.qpos[row], model=body)
+        scenery = simulation.read("mocap_pos")[row]
+        return self._frames.render(simulation.qpos[row], model=body, mocap_pos=scenery)
 
     def show(self, simulation: Simulation, row: int) -> None:
         """Bring the window up to date with one individual; nothing happens if it was closed."""

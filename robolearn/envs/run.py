@@ -1,12 +1,12 @@
-"""Gymnasium's running tasks (Ant-v5), row by row and bit for bit, on our simulation.
+"""Gymnasium's running tasks (Ant-v5, HalfCheetah-v5), row by row and bit for bit.
 
-Source of observation, reward and reset: `gymnasium/envs/mujoco/ant_v5.py`, with contact forces
-neither observed nor charged.
+Source of observation, reward and reset: `ant_v5.py`, with contact forces neither observed nor
+charged, and `half_cheetah_v5.py`, both in `gymnasium/envs/mujoco/`.
 """
 
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import mujoco
 import numpy as np
@@ -14,7 +14,9 @@ from annotated_types import Interval
 from numpy.typing import NDArray
 
 from robolearn.envs.task import ObservationSlice, Task
+from robolearn.errors import UserError, unknown_name
 from robolearn.simulation import Ids, Simulation
+from robolearn.worlds import World
 
 
 @dataclass(frozen=True)
@@ -22,34 +24,38 @@ class RunParameters:
     """Parameters of `Run`.
 
     Attributes:
-        root: body whose motion is rewarded.
-        healthy_height: range of the root's height in m; outside it the life ends.
+        root: body whose motion is rewarded; it carries the first joint.
+        motion: where the root's motion is read: "xpos", its place as MuJoCo last derived it, a
+            substep behind the state, or "qpos", the first coordinate itself.
+        healthy_height: range of qpos[2], the height of a free root, in m; outside it the life
+            ends. None: no height ends a life, and there is no `survive`.
         reset_noise: half width of the uniform noise on qpos and deviation of the noise on qvel.
         skipped_qpos: leading elements of qpos (x and y) that are not observed.
     """
 
     root: str = "torso"
-    healthy_height: tuple[float, float] = (0.2, 1.0)
+    motion: Literal["xpos", "qpos"] = "xpos"
+    healthy_height: tuple[float, float] | None = (0.2, 1.0)
     reset_noise: Annotated[float, Interval(ge=0, le=10)] = 0.1
     skipped_qpos: Annotated[int, Interval(ge=0, le=7)] = 2
 
 
 class Run(Task):
-    """Run forward as fast as possible, without falling.
+    """Run forward as fast as possible.
 
     Actions:
         The command of every motor, as its scene has it.
 
     Observations:
-        position: of the root, without the `skipped_qpos` first elements (x and y).
+        position: of the root, without the `skipped_qpos` first elements.
         orientation: of the root, a quaternion with its scalar first.
-        joint_angle: of every joint.
+        joint_angle: of every joint, and of a root that only pitches.
         velocity: of the root, along the world's axes.
         angular_velocity: of the root, in its own frame.
-        joint_velocity: of every joint.
+        joint_velocity: of every joint, and of a root that only pitches.
 
     Rewards:
-        forward: forward velocity of the root, m/s, between the places that MuJoCo last derived.
+        forward: forward velocity of the root over the step, m/s, read where `motion` says.
         survive: 1 while the root is at a healthy height.
         control: Σ a² over the action.
 
@@ -58,11 +64,12 @@ class Run(Task):
         size `reset_noise`.
 
     Ends:
-        When the root leaves the healthy heights, or if the physics diverges.
+        When the root leaves the healthy heights, where there are any, or if the physics diverges.
     """
 
     name: ClassVar[str] = "run"
     reward_names: ClassVar[tuple[str, ...]] = ("forward", "survive", "control")
+    optional_rewards: ClassVar[frozenset[str]] = frozenset({"survive"})
     observation_dtype: ClassVar[type] = np.float64
     parameters_type: ClassVar[type] = RunParameters
     parameters: RunParameters
@@ -72,10 +79,10 @@ class Run(Task):
     ):
         super().__init__(simulation, rewards, parameters)
         model = simulation.model
-        self._root = model.body(parameters.root).id
+        self._root = _check(simulation.world, rewards, parameters)
         self._xpos = simulation.read("xpos")
-        self._before = np.zeros((simulation.n, 2))
-        self._velocity = np.zeros((simulation.n, 2))
+        self._before = self._place()
+        self._velocity = np.zeros_like(self._before)
         self.observation_slices = (
             *_slices(_coordinates(model, velocity=False)[parameters.skipped_qpos :], scale=1.0),
             *_slices(_coordinates(model, velocity=True), scale=3.0),
@@ -90,11 +97,11 @@ class Run(Task):
         self._velocity[ids] = 0.0
 
     def before_step(self) -> None:
-        """Note where the root is; `xpos` lags the state by a substep, as in Gymnasium."""
-        self._before[:] = self._xpos[:, self._root, :2]
+        """Note where the root is."""
+        self._before[:] = self._place()
 
     def observe(self) -> NDArray[np.float64]:
-        """Return (n, o): qpos without x and y, then qvel."""
+        """Return (n, o): qpos without its skipped elements, then qvel."""
         simulation = self.simulation
         return np.concatenate(
             (simulation.qpos[:, self.parameters.skipped_qpos :], simulation.qvel), axis=1
@@ -103,34 +110,67 @@ class Run(Task):
     def reward_terms(self, action: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:
         """Return forward (m/s), survive (1 while healthy), control (Σ a², in its dtype)."""
         step_s = self.simulation.world.control_step_s
-        self._velocity[:] = (self._xpos[:, self._root, :2] - self._before) / step_s
-        return {
-            "forward": self._velocity[:, 0].copy(),
-            "survive": (~self.terminated()).astype(np.float64),
-            "control": np.sum(np.square(action), axis=1),
-        }
+        self._velocity[:] = (self._place() - self._before) / step_s
+        terms: dict[str, NDArray[np.floating]] = {"forward": self._velocity[:, 0].copy()}
+        if "survive" in self.rewards:
+            terms["survive"] = (~self.terminated()).astype(np.float64)
+        terms["control"] = np.sum(np.square(action), axis=1)
+        return terms
 
     def terminated(self) -> NDArray[np.bool_]:
         """Return who is not finite or whose root is outside the healthy heights, (n,)."""
-        qpos, (low, high) = self.simulation.qpos, self.parameters.healthy_height
-        healthy = (low <= qpos[:, 2]) & (qpos[:, 2] <= high)
-        healthy &= np.isfinite(qpos).all(axis=1) & np.isfinite(self.simulation.qvel).all(axis=1)
-        return ~healthy
+        qpos, qvel = self.simulation.qpos, self.simulation.qvel
+        ended = ~(np.isfinite(qpos).all(axis=1) & np.isfinite(qvel).all(axis=1))
+        if self.parameters.healthy_height is not None:
+            low, high = self.parameters.healthy_height
+            ended |= ~((low <= qpos[:, 2]) & (qpos[:, 2] <= high))
+        return np.asarray(ended)
 
     def performance(self) -> NDArray[np.float64]:
         """Return the forward speed of the last step, (n,), m/s."""
         return self._velocity[:, 0].copy()
 
     def info(self) -> dict[str, NDArray]:
-        """Return position and velocity under Gymnasium's names."""
+        """Return position and velocity under Gymnasium's names; y only where there is one."""
         qpos = self.simulation.qpos
+        forward = {"x_position": qpos[:, 0].copy(), "x_velocity": self._velocity[:, 0].copy()}
+        if self.parameters.motion == "qpos":
+            return forward
         return {
-            "x_position": qpos[:, 0].copy(),
+            **forward,
             "y_position": qpos[:, 1].copy(),
-            "distance_from_origin": np.linalg.norm(qpos[:, :2], axis=1),
-            "x_velocity": self._velocity[:, 0].copy(),
             "y_velocity": self._velocity[:, 1].copy(),
+            "distance_from_origin": np.linalg.norm(qpos[:, :2], axis=1),
         }
+
+    def _place(self) -> NDArray[np.float64]:
+        """Return a copy of where the root is, m: (n, 2), or x alone (n, 1) by `motion` "qpos"."""
+        if self.parameters.motion == "qpos":
+            return self.simulation.qpos[:, :1].copy()
+        return self._xpos[:, self._root, :2].copy()
+
+
+def _check(world: World, rewards: dict[str, float], parameters: RunParameters) -> int:
+    """Return the id of the root.
+
+    Raises:
+        UserError: there is no such body, or what it cannot have is asked of it.
+    """
+    where, model = f"env {world.name}: run", world.model
+    bodies = [model.body(i).name for i in range(model.nbody)]
+    if parameters.root not in bodies:
+        raise UserError(f"{where}: root: {unknown_name('body', parameters.root, bodies)}")
+    root = model.body(parameters.root)
+    is_free = root.jntnum[0] > 0 and model.jnt_type[root.jntadr[0]] == mujoco.mjtJoint.mjJNT_FREE
+    if parameters.healthy_height is None:
+        if "survive" in rewards:
+            raise UserError(f"{where}: the reward 'survive' needs a healthy_height, which is null")
+    elif not is_free:
+        raise UserError(
+            f"{where}: healthy_height is that of a free root, which {parameters.root!r} is not: "
+            f"set it to null"
+        )
+    return root.id
 
 
 def _coordinates(model: mujoco.MjModel, velocity: bool) -> list[tuple[str, str, str]]:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from robolearn.shifts import Interface
 from robolearn.simulation import Ids, Simulation
 
 
@@ -37,15 +38,22 @@ class Task:
         simulation: the individuals.
         rewards: weight of every reward term, by name.
         parameters: the task's own, from `env.yaml` and the caller.
+
+    Attributes:
+        arrays: parameters that shifts may change for each individual, by name, (n, ...); written by
+            the task in its constructor and in `reset` alone, and read in every step.
     """
 
     name: ClassVar[str]
     reward_names: ClassVar[tuple[str, ...]]
+    # terms that `env.yaml` may leave out, where a body has nothing of the kind
+    optional_rewards: ClassVar[frozenset[str]] = frozenset()
     # terms that keep their value when an individual diverged; all others become zero
     terminal_terms: ClassVar[tuple[str, ...]] = ()
     observation_dtype: ClassVar[type] = np.float32
     parameters_type: ClassVar[type]
-    # of what `performance` returns and adaptation measures
+    # what `performance` returns and adaptation measures, and its unit
+    performance_name: ClassVar[str] = "forward speed"
     performance_unit: ClassVar[str] = "m/s"
     observation_slices: tuple[ObservationSlice, ...]
 
@@ -53,6 +61,7 @@ class Task:
         self.simulation = simulation
         self.rewards = rewards
         self.parameters = parameters
+        self.arrays: dict[str, NDArray] = {}
 
     @property
     def observation_size(self) -> int:
@@ -65,6 +74,15 @@ class Task:
         return np.concatenate(
             [np.full(part.size, part.scale, np.float32) for part in self.observation_slices]
         )
+
+    @property
+    def interface(self) -> Interface:
+        """What shifts of the senses and of the task may address."""
+        slices, start = {}, 0
+        for part in self.observation_slices:
+            slices[part.name] = slice(start, start + part.size)
+            start += part.size
+        return Interface(slices, self.observation_scale, self.action_size, self.arrays)
 
     @property
     def action_size(self) -> int:
@@ -97,6 +115,19 @@ class Task:
     def performance(self) -> NDArray[np.floating]:
         """Return how well the last step went, (n,), in `performance_unit`."""
         raise NotImplementedError
+
+    def completed(self) -> NDArray[np.bool_]:
+        """Return whose life has its full length by the task's own count, such as of trials, (n,).
+
+        Such a life is truncated, not terminated.
+        """
+        return np.zeros(self.simulation.n, np.bool_)
+
+    def after_step(self, ids: Ids | None) -> None:
+        """Begin what follows in the lives of `ids` (None: all), such as the next trial of a series.
+
+        Called once the step has been judged, before it is observed.
+        """
 
     def info(self) -> dict[str, NDArray]:
         """Return further arrays (n,) for `info`."""

@@ -34,7 +34,8 @@ class RobotVectorEnv(VectorEnv):
 
     Row i of a reset with seed s draws from `np_random(s + i)`, so it equals the single env with
     that seed. Rewards are float64 (n,); `infos` holds `reward_<term>`, `performance`, `unstable`
-    and the task's own arrays.
+    and the task's own arrays. Shifts may stand between brain and body: rewards are those of what
+    the brain commanded, observations are what reached it.
 
     Args:
         name: folder under `envs/`.
@@ -81,7 +82,7 @@ class RobotVectorEnv(VectorEnv):
             raise unknown_name("autoreset_mode", autoreset_mode, modes)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         life_s = None if max_episode_steps is None else max_episode_steps * world.control_step_s
-        self.schedule = Schedule(self.simulation, parse_shifts(shifts), life_s)
+        self.schedule = Schedule(self.simulation, parse_shifts(shifts), life_s, self.task.interface)
         self.metadata = {
             "render_modes": offered_render_modes(),
             "render_fps": round(1 / world.control_step_s),
@@ -100,6 +101,7 @@ class RobotVectorEnv(VectorEnv):
         self._steps = np.zeros(num_envs, np.int64)
         self._done = np.zeros(num_envs, np.bool_)
         self._renderer = None
+        self._observation: NDArray[np.floating] | None = None  # (n, o) as last returned
 
     @property
     def world(self) -> World:
@@ -143,7 +145,7 @@ class RobotVectorEnv(VectorEnv):
             if (row_seed := seeds[row]) is not None:
                 self.seed_rows([row_seed], np.array([row]))
         self._start_lives(rows)
-        return self.task.observe(), self._infos({"performance": self.task.performance()})
+        return self._observe(rows), self._infos({"performance": self.task.performance()})
 
     def step(
         self, actions: NDArray[np.floating]
@@ -157,16 +159,18 @@ class RobotVectorEnv(VectorEnv):
         if not self._rngs:
             raise gymnasium.error.ResetNeeded("call reset before step")
         actions = self._checked(actions)
+        ids = np.flatnonzero(~self._done) if self._done.any() else None
+        self.schedule.advance(self._steps, ids)
+        # Before new lives start, whose shifts have not seen this action.
+        commands = self.schedule.act(actions)
         if self.autoreset_mode is AutoresetMode.NEXT_STEP and self._done.any():
             resetting = self._done.copy()
             self._start_lives(np.flatnonzero(resetting))
             running = ~resetting
         else:
             running = ~self._done
-        ids = None if running.all() else np.flatnonzero(running)
-        self.schedule.advance(self._steps, ids)
         self.task.before_step()
-        control = self.task.control(actions)
+        control = self.task.control(commands)
         if ids is None:
             self.simulation.ctrl[:] = control
         else:
@@ -175,9 +179,9 @@ class RobotVectorEnv(VectorEnv):
         self._steps += running
         reward, terms = self.task.weighted_terms(actions)
         terminated = (self.task.terminated() | self.simulation.unstable) & running
-        truncated = np.zeros_like(terminated)
+        truncated = self.task.completed() & running
         if self.max_episode_steps is not None:
-            truncated = running & (self._steps >= self.max_episode_steps)
+            truncated |= running & (self._steps >= self.max_episode_steps)
         unstable = self.simulation.unstable & running
         performance = self.task.performance()
         if ids is not None:
@@ -191,7 +195,8 @@ class RobotVectorEnv(VectorEnv):
                 "unstable": unstable,
             }
         )
-        observation = self.task.observe()
+        self.task.after_step(ids)
+        observation = self._observe()
         done = terminated | truncated
         if self.autoreset_mode is AutoresetMode.SAME_STEP:
             if done.any():
@@ -224,6 +229,18 @@ class RobotVectorEnv(VectorEnv):
             self._renderer.close()
             self._renderer = None
 
+    def _observe(self, rows: Ids | None = None) -> NDArray[np.floating]:
+        """Return what reaches the brains (n, o): new in `rows` or in all, else as before."""
+        observation = self.task.observe()
+        if rows is None or self._observation is None or len(rows) == self.num_envs:
+            observation = self.schedule.sense(observation)
+        else:
+            fresh = self.schedule.sense(observation, rows)[rows]
+            observation = self._observation.copy()
+            observation[rows] = fresh
+        self._observation = observation
+        return observation.copy()
+
     def _start_lives(self, rows: Ids) -> None:
         self.schedule.clear(rows)
         self.task.reset(rows, [self._rngs[i] for i in rows])
@@ -251,7 +268,7 @@ class RobotVectorEnv(VectorEnv):
             "final_info": final_info,
             "_final_info": done.copy(),
         }
-        return self.task.observe(), infos
+        return self._observe(np.flatnonzero(done)), infos
 
     def _checked(self, actions: NDArray[np.floating]) -> NDArray[np.floating]:
         actions = np.asarray(actions)
@@ -297,7 +314,7 @@ def make_task(simulation: Simulation, parameters: dict[str, Any]) -> Task:
     for name in rewards:
         if name not in kind.reward_names:
             raise UserError(f"{where}: {unknown_name('reward term', name, kind.reward_names)}")
-    missing = set(kind.reward_names) - set(rewards)
+    missing = set(kind.reward_names) - kind.optional_rewards - set(rewards)
     if missing:
         raise UserError(f"{where}: rewards lacks {sorted(missing)}")
     values = {**definition.get("parameters", {}), **parameters}

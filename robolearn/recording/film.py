@@ -84,14 +84,17 @@ def preview(
     qpos: ArrayLike,
     camera: Camera | None = None,
     size: tuple[int, int] = (640, 480),
+    mocap_pos: ArrayLike | None = None,
 ) -> Path:
     """Draw the pose `qpos` (nq,) into the picture `path` (.png).
+
+    `mocap_pos` (nmocap, 3) in m places moved scenery.
 
     Raises UserError when no OpenGL works.
     """
     path = Path(path)
     with FrameRenderer(model, size, camera) as renderer:
-        picture = renderer.render(qpos)
+        picture = renderer.render(qpos, mocap_pos=mocap_pos)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture).save(path, optimize=True)
     return path

@@ -1,6 +1,7 @@
-"""A leg that is limp, stuck, shorter or gone."""
+"""A leg or a joint that is limp or stuck, or a leg that is shorter or gone."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import mujoco
@@ -30,10 +31,10 @@ _LENGTH_AXES = {
 @register
 @dataclass(frozen=True)
 class LimbDamage(Shift):
-    """Damage one leg.
+    """Damage one leg, or one joint.
 
     Attributes:
-        leg: name of the leg, by where it stands.
+        leg: name of the leg, by where it stands, or of a single joint, which may be dead or locked.
         mode: "dead": its motors give no torque; "locked": its joints hold their angle of the onset
             (one in motion needs a step or two of physics to stop, as its energy must go somewhere);
             "shortened": the lower link keeps `fraction` of its length, and what stands at its end
@@ -66,9 +67,16 @@ class LimbDamage(Shift):
         return f"{self.kind}:{self.leg}:{self.mode}{tail}"
 
     def check(self, world: World) -> None:
-        """Raise UserError if the world has no such leg, or one that this mode cannot change."""
-        leg = world.leg(self.leg)
-        for body in _with_children(world.spec.body(leg.lower_link)):
+        """Raise UserError if the world has no such limb, or one that this mode cannot change."""
+        limb = find_limb(world, self.leg)
+        if self.edits_scene and limb.lower_link is None:
+            raise UserError(
+                f"limb_damage:{self.leg}:{self.mode}: a single joint can be dead or locked; "
+                f"{self.mode} needs a leg (valid: {', '.join(world.legs) or 'none'})"
+            )
+        if limb.lower_link is None:
+            return
+        for body in _with_children(world.spec.body(limb.lower_link)):
             if self.edits_scene and body.explicitinertial:
                 raise UserError(
                     f"limb_damage:{self.leg}:{self.mode}: the mass of {body.name!r} must come from "
@@ -85,37 +93,89 @@ class LimbDamage(Shift):
 
     def remember(self, simulation: Simulation, ids: Ids) -> NDArray[np.float64]:
         """Return the joint angles of the moment, shape (k, joints), rad."""
-        return simulation.qpos[np.ix_(ids, simulation.world.leg(self.leg).qpos)].copy()
+        return simulation.qpos[np.ix_(ids, find_limb(simulation.world, self.leg).qpos)].copy()
 
     def apply(self, simulation: Simulation, ids: Ids, memory: NDArray[np.float64]) -> None:
         """Cut the motors or close the locks of the individuals `ids`."""
         world = simulation.world
-        leg = world.leg(self.leg)
+        limb = find_limb(world, self.leg)
         if self.mode == "dead":
-            scale_motors(simulation, ids, leg.motors, 0.0)
+            scale_motors(simulation, ids, limb.motors, 0.0)
         elif self.mode == "amputated":
-            lost = [body.name for body in _with_children(world.spec.body(leg.lower_link))]
+            link = world.spec.body(world.leg(self.leg).lower_link)
+            lost = [body.name for body in _with_children(link)]
             bodies = np.array([world.model.body(name).id for name in lost])
             geoms = np.flatnonzero(np.isin(world.model.geom_bodyid, bodies))
             for affinity in ("contype", "conaffinity"):
                 simulation.write_body(f"geom_{affinity}", ids, geoms, 0)
                 simulation.write_body(f"body_{affinity}", ids, bodies, 0)
-            joints = world.model.actuator_trnid[leg.motors, 0]
-            below = leg.motors[np.isin(world.model.jnt_bodyid[joints], bodies)]
+            joints = world.model.actuator_trnid[limb.motors, 0]
+            below = limb.motors[np.isin(world.model.jnt_bodyid[joints], bodies)]
             scale_motors(simulation, ids, below, 0.0)
         elif self.mode == "locked":
-            data = simulation.body("eq_data", ids)[:, leg.locks]  # (k, joints, coefficients)
-            data[:, :, 0] = memory - world.model.qpos0[leg.qpos]
-            simulation.write_body("eq_data", ids, leg.locks, data)
-            simulation.eq_active[np.ix_(ids, leg.locks)] = 1.0
+            data = simulation.body("eq_data", ids)[:, limb.locks]  # (k, joints, coefficients)
+            data[:, :, 0] = memory - world.model.qpos0[limb.qpos]
+            simulation.write_body("eq_data", ids, limb.locks, data)
+            simulation.eq_active[np.ix_(ids, limb.locks)] = 1.0
 
     def legs(self, world: World) -> tuple[str, ...]:
-        """Return the damaged leg."""
-        return (self.leg,)
+        """Return the damaged leg, or the one with the damaged joint."""
+        joints = set(find_limb(world, self.leg).joints.tolist())
+        return tuple(name for name, leg in world.legs.items() if joints & set(leg.joints.tolist()))
 
-    def contradicts(self, other: Shift) -> bool:
-        """Return whether `other` damages the same leg in another way."""
-        return isinstance(other, LimbDamage) and other.leg == self.leg and other != self
+    def contradicts(self, other: Shift, world: World) -> bool:
+        """Return whether `other` damages a joint that this one damages too."""
+        if not isinstance(other, LimbDamage):
+            return False
+        ours, theirs = (find_limb(world, damage.leg).joints for damage in (self, other))
+        return bool(np.isin(ours, theirs).any())
+
+
+@dataclass(frozen=True)
+class Limb:
+    """What of a world one damage concerns; indices into the compiled model.
+
+    Attributes:
+        joints: joint ids (k,).
+        qpos: their addresses in qpos (k,).
+        motors: actuator ids (m,).
+        locks: ids of the equalities that can lock the joints (k,).
+        lower_link: name of the body that is shortened or amputated; None for a single joint.
+    """
+
+    joints: NDArray[np.int64]
+    qpos: NDArray[np.int64]
+    motors: NDArray[np.int64]
+    locks: NDArray[np.int64]
+    lower_link: str | None
+
+
+@lru_cache(maxsize=1024)
+def find_limb(world: World, name: str) -> Limb:
+    """Return the leg or the single joint of that name.
+
+    Raises:
+        UserError: the body has neither.
+    """
+    if name in world.legs:
+        leg = world.legs[name]
+        return Limb(leg.joints, leg.qpos, leg.motors, leg.locks, leg.lower_link)
+    model = world.model
+    is_joint = model.actuator_trntype == mujoco.mjtTrn.mjTRN_JOINT
+    driven = np.where(is_joint, model.actuator_trnid[:, 0], -1)  # (nu,)
+    locks = {model.equality(i).name: i for i in range(model.neq)}
+    joints = {model.joint(int(j)).name: int(j) for j in np.unique(driven[driven >= 0])}
+    joints = {joint: i for joint, i in joints.items() if f"lock_{joint}" in locks}
+    if name not in joints:
+        raise unknown_name(f"leg or joint of {world.name}", name, [*world.legs, *joints])
+    joint = joints[name]
+    return Limb(
+        joints=np.array([joint]),
+        qpos=np.array([model.jnt_qposadr[joint]]),
+        motors=np.flatnonzero(driven == joint),
+        locks=np.array([locks[f"lock_{name}"]]),
+        lower_link=None,
+    )
 
 
 def shorten(link: mujoco.MjsBody, fraction: float) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,15 +12,25 @@ from robolearn.shifts.shift import Ids, Shift, number, register
 from robolearn.simulation import Simulation
 from robolearn.worlds import World
 
+# Where the peak force stands among the parameters of a muscle.
+_PEAK_FORCE = 2
+
 
 def scale_motors(simulation: Simulation, ids: Ids, motors: NDArray[np.int64], gain: float) -> None:
     """Multiply the torque of `motors` of the individuals `ids` by `gain`, whatever the command.
 
     Gain, bias and force limit are scaled together: a position motor whose gain alone is scaled
-    would move its set-point instead of growing weak.
+    would move its set-point instead of growing weak. Of a muscle's parameters only the peak force
+    is a force.
     """
     for field in ("actuator_gainprm", "actuator_biasprm", "actuator_forcerange"):
-        simulation.write_body(field, ids, motors, simulation.body(field, ids)[:, motors] * gain)
+        values = simulation.body(field, ids)[:, motors]  # (k, m, parameters)
+        factors = np.full(values.shape[1:], gain)
+        if field != "actuator_forcerange":
+            is_muscle = simulation.model.actuator_gaintype[motors] == mujoco.mjtGain.mjGAIN_MUSCLE
+            factors[is_muscle] = 1.0
+            factors[is_muscle, _PEAK_FORCE] = gain
+        simulation.write_body(field, ids, motors, values * factors)
 
 
 @register
@@ -49,10 +60,10 @@ class MotorGain(Shift):
     def motors(self, world: World) -> NDArray[np.int64]:
         """Return the ids of the motors concerned."""
         if self.target == "all":
-            return np.arange(world.model.nu)
+            return world.motor_ids
         if self.target in world.legs:
             return world.legs[self.target].motors
-        return np.array([world.motors.index(self.target)])
+        return world.motor_ids[[world.motors.index(self.target)]]
 
     def apply(self, simulation: Simulation, ids: Ids, memory: NDArray[np.float64]) -> None:
         """Scale the motors of the individuals `ids`."""

@@ -115,7 +115,7 @@ def check_together(plans: tuple[ShiftPlan, ...], world: World) -> None:
         if end <= other_begin or other_end <= begin:
             continue
         for a, b in itertools.product(one.shifts(world), other.shifts(world)):
-            if a.contradicts(b):
+            if a != b and a.contradicts(b, world):
                 raise UserError(f"shift {a.label} contradicts {b.label}: both may act at once")
 
 

@@ -1,13 +1,14 @@
 """Which shift acts on which individual, from when to when, and the bodies that follow from it."""
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.errors import UserError
+from robolearn.shifts.channel import Active, Channel
+from robolearn.shifts.interface import Interface
 from robolearn.shifts.plan import ShiftPlan, check_together
 from robolearn.shifts.shift import Ids, Shift
 from robolearn.simulation import Simulation
@@ -15,18 +16,12 @@ from robolearn.simulation import Simulation
 _NEVER = np.iinfo(np.int64).max
 
 
-@dataclass
-class _Active:
-    shift: Shift
-    memory: NDArray[np.float64]  # (m,)
-    onset_step: int
-
-
 class _Event(NamedTuple):
     step: int
     begins: bool  # or ends; of two events in one step the end comes first
     shift: Shift
     end_step: int
+    key: int
 
 
 class Schedule:
@@ -36,19 +31,28 @@ class Schedule:
         simulation: whose bodies are changed.
         plans: what may happen in each life.
         life_s: length of a life, to refuse onsets past its end; None if it has no end.
+        interface: layout of senses and actions and the task's parameters, for shifts of those.
 
     Raises:
         UserError: a plan does not fit the world or the life, or two contradict each other.
     """
 
     def __init__(
-        self, simulation: Simulation, plans: tuple[ShiftPlan, ...] = (), life_s: float | None = None
+        self,
+        simulation: Simulation,
+        plans: tuple[ShiftPlan, ...] = (),
+        life_s: float | None = None,
+        interface: Interface | None = None,
     ):
         self.simulation = simulation
         self.life_s = life_s
+        self.interface = interface or Interface()
+        self._arrays = {name: array.copy() for name, array in self.interface.arrays.items()}
+        self._action = Channel("act", self.interface)
+        self._observation = Channel("sense", self.interface)
         self._plans: list[tuple[ShiftPlan, ...]] = [()] * simulation.n
         self.set_plans(plans)
-        self.active: list[list[_Active]] = [[] for _ in range(simulation.n)]
+        self.active: list[list[Active]] = [[] for _ in range(simulation.n)]
         self._events: list[list[_Event]] = [[] for _ in range(simulation.n)]
         self._next_step = np.full(simulation.n, _NEVER)  # (n,)
 
@@ -60,6 +64,8 @@ class Schedule:
         """
         for plan in plans:
             plan.check(self.simulation.world, self.life_s)
+            for shift in plan.shifts(self.simulation.world):
+                shift.check_interface(self.interface)
         check_together(plans, self.simulation.world)
         for i in range(self.simulation.n) if ids is None else ids:
             self._plans[i] = plans
@@ -67,19 +73,27 @@ class Schedule:
     def clear(self, ids: Ids) -> None:
         """Forget all shifts of `ids` and restore their bodies; before a new life is set up."""
         for i in ids:
+            for active in self.active[i]:
+                self._invalidate(active.shift)
             self.active[i], self._events[i] = [], []
         self._next_step[ids] = _NEVER
-        self.simulation.restore_bodies(ids)
+        self._restore(ids)
 
     def start(self, ids: Ids, rngs: list[np.random.Generator]) -> None:
-        """Draw the shifts of the new lives of `ids` from one stream each; births' begin at once."""
+        """Draw the shifts of the new lives of `ids` from one stream each; births' begin at once.
+
+        What the task has set up for the new lives is what its parameters return to.
+        """
+        for name, array in self.interface.arrays.items():
+            self._arrays[name][ids] = array[ids]
         for i, rng in zip(ids, rngs, strict=True):
             self._events[i] = sorted(self._draw_events(self._plans[i], rng), key=lambda e: e[:2])
             self._next_step[i] = self._events[i][0].step if self._events[i] else _NEVER
         self.advance(np.zeros(self.simulation.n, np.int64), ids)
-        changed = np.array([i for i in ids if self.active[i]], dtype=np.int64)
-        if len(changed):
-            self.simulation.forward(changed)
+        # Bodies alone: to derive anew changes the last digits of what is to come.
+        changed = [i for i in ids if any(shift.changes_body for shift in self.shifts_of(i))]
+        if changed:
+            self.simulation.forward(np.array(changed))
 
     def advance(self, step: NDArray[np.int64], ids: Ids | None = None) -> None:
         """Begin and end what is due at `step` (n,), the control step of each life; all or `ids`."""
@@ -92,21 +106,34 @@ class Schedule:
             while events and events[0].step <= step[i]:
                 event = events.pop(0)
                 if event.begins:
-                    self._begin(event.shift, np.array([i]), event.step)
+                    self._begin(event.shift, np.array([i]), event.step, [event.key])
                 else:
                     self._end(event.shift, np.array([i]))
             self._next_step[i] = events[0].step if events else _NEVER
         self._refresh(rows)
 
-    def begin(self, shift: Shift, ids: Ids, step: int = 0) -> None:
+    def begin(self, shift: Shift, ids: Ids, step: int = 0, seed: int = 0) -> None:
         """Let `shift` act on `ids` (k,) from now on; one that acts already is left as it is.
+
+        Its random stream in row i is that of (seed, i).
 
         Raises:
             UserError: the shift does not fit the world, or contradicts one that acts.
         """
         shift.check(self.simulation.world)
-        self._begin(shift, ids, step)
+        shift.check_interface(self.interface)
+        self._begin(shift, ids, step, [_key(np.random.default_rng([seed, i])) for i in ids])
         self._refresh(ids)
+
+    def act(self, action: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return the actions (n, a) that reach the motors when the brains command `action`."""
+        return self._action(action, self.active)
+
+    def sense(
+        self, observation: NDArray[np.floating], ids: Ids | None = None
+    ) -> NDArray[np.floating]:
+        """Return the observations (n, o) that reach the brains; the shifts of `ids` or all act."""
+        return self._observation(observation, self.active, ids)
 
     def end(self, shift: Shift, ids: Ids) -> None:
         """Take `shift` from `ids` (k,); their bodies are as if it had never been."""
@@ -134,40 +161,45 @@ class Schedule:
             drawn = plan.draw(world, rng)
             if drawn is not None:
                 shift, *times = drawn
-                begin, end = (
-                    _NEVER if np.isinf(t) else round(t / world.control_step_s) for t in times
+                begin, end, lasts = (
+                    _NEVER if np.isinf(t) else round(t / world.control_step_s)
+                    for t in (*times, shift.lasts_s(world))
                 )
-                spans[shift].append((begin, end))
+                spans[shift].append((begin, min(end, begin + lasts) if lasts < _NEVER else end))
         events = []
         for shift, its_spans in spans.items():
             for begin, end in _union(its_spans):
-                events.append(_Event(begin, True, shift, end))
+                key = _key(rng) if shift.is_random else 0
+                events.append(_Event(begin, True, shift, end, key))
                 if end != _NEVER:
-                    events.append(_Event(end, False, shift, end))
+                    events.append(_Event(end, False, shift, end, key))
         return events
 
-    def _begin(self, shift: Shift, ids: Ids, step: int) -> None:
+    def _begin(self, shift: Shift, ids: Ids, step: int, keys: list[int]) -> None:
+        key_of = dict(zip(ids.tolist(), keys, strict=True))
         ids = np.array([i for i in ids if shift not in self.shifts_of(i)], dtype=np.int64)
         for i in ids:
             for other in self.shifts_of(i):
-                if shift.contradicts(other):
+                if shift.contradicts(other, self.simulation.world):
                     raise UserError(f"shift {shift.label} contradicts {other.label}, still active")
         memory = shift.remember(self.simulation, ids)
         for row, i in enumerate(ids):
-            self.active[i].append(_Active(shift, memory[row], step))
+            self.active[i].append(Active(shift, memory[row], step, key_of[int(i)]))
+        self._invalidate(shift)
 
     def _end(self, shift: Shift, ids: Ids) -> None:
+        self._invalidate(shift)
         for i in ids:
             self.active[i] = [active for active in self.active[i] if active.shift != shift]
 
     def _refresh(self, ids: Ids) -> None:
-        """Rebuild the bodies of `ids` from the compiled scene and their active shifts.
+        """Rebuild bodies and task parameters of `ids` from their defaults and active shifts.
 
         Shifts apply in the order of their descriptions: were it that of onsets, the last digits of
         one body would depend on what else happens in the batch.
         """
         simulation = self.simulation
-        simulation.restore_bodies(ids)
+        self._restore(ids)
         edited: dict[tuple[Shift, ...], list[int]] = defaultdict(list)
         shifts: dict[Shift, list[tuple[int, NDArray[np.float64]]]] = defaultdict(list)
         for i in ids:
@@ -178,9 +210,30 @@ class Schedule:
                 shifts[active.shift].append((int(i), active.memory))
         for edits, rows in edited.items():
             simulation.write_edited(np.array(rows), edits)
+        stale: set[int] = set()
         for shift in sorted(shifts, key=repr):
             rows, memory = zip(*shifts[shift], strict=True)
             shift.apply(simulation, np.array(rows), np.stack(memory))
+            shift.apply_task(self.interface.arrays, np.array(rows))
+            if shift.changes_constants:
+                stale.update(rows)
+        if stale:
+            simulation.compute_constants(np.array(sorted(stale)))
+
+    def _restore(self, ids: Ids) -> None:
+        self.simulation.restore_bodies(ids)
+        for name, array in self.interface.arrays.items():
+            array[ids] = self._arrays[name][ids]
+
+    def _invalidate(self, shift: Shift) -> None:
+        for channel in (self._action, self._observation):
+            if channel.concerns(shift):
+                channel.invalidate()
+
+
+def _key(rng: np.random.Generator) -> int:
+    """Draw the key of a random stream."""
+    return int(rng.integers(2**63))
 
 
 def _union(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

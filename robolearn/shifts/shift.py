@@ -1,16 +1,22 @@
 """What a shift is: a frozen value that changes the body, the world or the senses of individuals."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.errors import UserError, unknown_name
+from robolearn.shifts.interface import Interface
 from robolearn.simulation import Simulation
 from robolearn.worlds import World
+
+if TYPE_CHECKING:
+    from robolearn.shifts.channel import Stack
 
 Ids = NDArray[np.int64]
 
@@ -22,10 +28,21 @@ class Shift:
     The body of an individual is a pure function of the compiled scene and the set of its active
     shifts: all `edit`s are compiled into one edited scene, then `apply` runs for each shift, in an
     order that does not depend on their onsets. So a shift applied twice equals once, and a removed
-    one equals never.
+    one equals never. A shift that also, or only, changes what passes between brain and body
+    overrides `act` or `sense`; one that changes a parameter of the task, `apply_task`.
+
+    Attributes:
+        kind: its name.
+        place: where on the way between brain and body it acts, lowest first.
+        is_random: whether it needs a random stream of its own.
+        changes_constants: whether `apply` writes fields (masses, geometry) from which MuJoCo
+            derives constants, which are then computed again.
     """
 
     kind: ClassVar[str]
+    place: ClassVar[int] = 0
+    is_random: ClassVar[bool] = False
+    changes_constants: ClassVar[bool] = False
 
     @property
     def edits_scene(self) -> bool:
@@ -34,6 +51,14 @@ class Shift:
 
     def check(self, world: World) -> None:
         """Raise UserError if the world lacks what the shift names."""
+
+    @property
+    def changes_body(self) -> bool:
+        """Whether it changes the scene or what `apply` writes, not the senses or the task alone."""
+        return self.edits_scene or type(self).apply is not Shift.apply
+
+    def check_interface(self, interface: Interface) -> None:
+        """Raise UserError if senses, actions or task lack what the shift names."""
 
     def edit(self, spec: mujoco.MjSpec, world: World) -> None:
         """Change a copy of the scene before it is compiled."""
@@ -45,12 +70,43 @@ class Shift:
     def apply(self, simulation: Simulation, ids: Ids, memory: NDArray[np.float64]) -> None:
         """Write the model fields of the individuals `ids` (k,); memory (k, m) from `remember`."""
 
+    def apply_task(self, arrays: dict[str, NDArray], ids: Ids) -> None:
+        """Write the task's parameters `arrays` (n, ...) of the individuals `ids` (k,)."""
+
+    def channel_parameters(self, interface: Interface) -> dict[str, NDArray]:
+        """Return what `act` or `sense` needs of this shift, by name; stacked over individuals."""
+        return {}
+
+    def channel_state(self, interface: Interface) -> dict[str, NDArray]:
+        """Return new arrays of what `act` or `sense` changes, by name; stacked likewise."""
+        return {}
+
+    @staticmethod
+    def act(stack: Stack, command: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return the actions (k, a) that reach the motors when the brain commands `command`.
+
+        Both hooks may change their argument in place, and serve all shifts of this kind at once.
+        """
+        return command
+
+    @staticmethod
+    def sense(stack: Stack, observation: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return the observations (k, o) that reach the brain when the senses send these."""
+        return observation
+
+    def lasts_s(self, world: World) -> float:
+        """Return after how many seconds it is over by itself; inf for never."""
+        return np.inf
+
     def legs(self, world: World) -> tuple[str, ...]:
         """Return the names of the legs that the shift hurts."""
         return ()
 
-    def contradicts(self, other: "Shift") -> bool:
-        """Return whether the two cannot act on one individual at once."""
+    def contradicts(self, other: Shift, world: World) -> bool:
+        """Return whether the two, which differ, cannot act on one individual at once.
+
+        Those that can compose: factors multiply; masses, forces, noise and delays add.
+        """
         return False
 
     def __call__(self, spec: mujoco.MjSpec, world: World) -> None:
@@ -70,7 +126,14 @@ _REGISTRY: dict[str, type[Shift]] = {}
 
 
 def register(shift: type[Shift]) -> type[Shift]:
-    """Make a kind of shift known by its name; usable as a class decorator."""
+    """Make a kind of shift known by its name; usable as a class decorator.
+
+    Raises:
+        ValueError: a parameter has a name by which plans say when, and how likely, a shift is.
+    """
+    taken = {"kind", "onset_s", "end_s", "probability"} & {f.name for f in fields(shift)}
+    if taken:
+        raise ValueError(f"shift {shift.kind} must not have parameters named {sorted(taken)}")
     _REGISTRY[shift.kind] = shift
     return shift
 
@@ -128,3 +191,12 @@ def number(value: Any, key: str, low: float, high: float = np.inf) -> float:
         limit = f"at least {low:g}" if np.isinf(high) else f"from {low:g} to {high:g}"
         raise UserError(f"{key} must be a number {limit}, got {value!r}")
     return result
+
+
+def whole_number(value: Any, key: str, low: int, high: int) -> int:
+    """Return `value` rounded to a whole number in [low, high].
+
+    Raises:
+        UserError: it is not a number or out of range; names the key, the value and the range.
+    """
+    return round(number(value, key, low, high))

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from robolearn.definitions import definition_folder, read_yaml
 from robolearn.errors import UserError, unknown_name
-
-# A locked joint must hold under its motor's whole torque; MuJoCo's default is far too soft.
-_LOCK_SOLREF = (0.008, 1.0)
-_LOCK_SOLIMP = (0.99, 0.9999, 0.001, 0.5, 2.0)
-
-_CAMERA_MODES = {
-    "fixed": mujoco.mjtCamLight.mjCAMLIGHT_FIXED,
-    "track": mujoco.mjtCamLight.mjCAMLIGHT_TRACK,
-    "trackcom": mujoco.mjtCamLight.mjCAMLIGHT_TRACKCOM,
-}
+from robolearn.worlds.scene import (
+    add_camera,
+    add_lock,
+    compile_scene,
+    in_line,
+    name_everything,
+    read_scene,
+    set_option,
+    stated_mass,
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ class World:
         spec: the editable scene; never changed, only copied.
         model: the compiled scene.
         substeps: physics steps a control step.
-        legs: by name, in the order of `env.yaml`; empty for worlds without legs.
+        legs: by name, in the order of `env.yaml` or of the scene's builder; empty for worlds
+            without legs.
     """
 
     name: str
@@ -80,9 +81,14 @@ class World:
         return np.array(self.model.key_qpos[0] if self.model.nkey else self.model.qpos0)
 
     @cached_property
+    def motor_ids(self) -> NDArray[np.int64]:
+        """Actuators that obey a command, in the order of actions; shape (m,)."""
+        return np.flatnonzero(self.model.actuator_gainprm.any(axis=1))
+
+    @cached_property
     def motors(self) -> list[str]:
         """Names of the motors, in the order of actions."""
-        return [self.model.actuator(i).name for i in range(self.model.nu)]
+        return [self.model.actuator(int(i)).name for i in self.motor_ids]
 
     def leg(self, name: str) -> Leg:
         """Return a leg by name.
@@ -101,7 +107,10 @@ class World:
         spec = self.spec.copy()
         for edit in edits:
             edit(spec, self)
-        return spec.compile()
+        if spec.compiler.settotalmass > 0:
+            # What a damaged body lost must not be given to its other links.
+            spec.compiler.settotalmass *= stated_mass(spec) / stated_mass(self.spec)
+        return compile_scene(spec)
 
     def __hash__(self) -> int:
         return id(self)
@@ -125,26 +134,26 @@ def load_world(name: str, variant: str | None = None) -> World:
     path = folder / "env.yaml"
     definition = read_yaml(path)
     section = _section(definition, "world", path)
-    spec = _read_scene(folder, section, path)
-    _name_everything(spec)
+    spec, built_legs = read_scene(folder, section, path)
+    name_everything(spec)
     for joint in spec.joints:
         if joint.type in (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE):
-            _add_lock(spec, joint.name)
+            add_lock(spec, joint.name)
     for camera, values in section.get("cameras", {}).items():
-        _add_camera(spec, camera, values, path)
+        add_camera(spec, camera, values, path)
     if variant is not None:
         variants = section.get("variants", {})
         if variant not in variants:
             raise unknown_name(f"variant of {name}", variant, variants)
         for key, value in variants[variant].items():
-            _set_option(spec, key, value, path)
+            set_option(spec, key, value, path)
     try:
-        model = spec.compile()
+        model = compile_scene(spec)
     except ValueError as error:
-        raise UserError(f"{path}: the scene does not compile ({_in_line(error)})") from None
+        raise UserError(f"{path}: the scene does not compile ({in_line(error)})") from None
     legs = {
         leg: _resolve_leg(model, leg, values, path)
-        for leg, values in section.get("legs", {}).items()
+        for leg, values in section.get("legs", built_legs).items()
     }
     substeps = section.get("substeps", 1)
     if isinstance(substeps, bool) or not isinstance(substeps, int) or substeps < 1:
@@ -154,95 +163,11 @@ def load_world(name: str, variant: str | None = None) -> World:
     return World(name, definition, spec, model, substeps, legs)
 
 
-def _in_line(error: Exception) -> str:
-    """MuJoCo spreads its messages over several lines."""
-    return " ".join(str(error).split())
-
-
 def _section(definition: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
     section = definition.get(key)
     if not isinstance(section, dict):
         raise UserError(f"{path}: key {key!r} must be a mapping, got {section!r}")
     return section
-
-
-def _read_scene(folder: Path, section: dict[str, Any], path: Path) -> mujoco.MjSpec:
-    """Read the scene beside env.yaml, or one of Gymnasium's own (`gymnasium:ant.xml`)."""
-    scene = section.get("scene")
-    if not isinstance(scene, str):
-        raise UserError(f"{path}: key 'world.scene' must name an MJCF file, got {scene!r}")
-    file = folder / scene
-    if scene.startswith("gymnasium:"):
-        import gymnasium
-
-        assets = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
-        file = assets / scene.removeprefix("gymnasium:")
-    if not file.is_file():
-        raise UserError(f"{path}: world.scene {scene!r} does not exist")
-    try:
-        return mujoco.MjSpec.from_file(str(file))
-    except ValueError as error:
-        raise UserError(f"{file}: not a valid MJCF scene ({_in_line(error)})") from None
-
-
-def _name_everything(spec: mujoco.MjSpec) -> None:
-    """Give nameless elements a name: a body after its first joint, a motor after its joint."""
-    for kind, elements in (("light", spec.lights), ("texture", spec.textures)):
-        for i, element in enumerate(elements):
-            if not element.name:
-                element.name = f"{kind}_{i}"
-    for body in spec.bodies:
-        if not body.name and body.first_joint() is not None:
-            body.name = f"{body.first_joint().name}_link"
-    for actuator in spec.actuators:
-        if not actuator.name:
-            actuator.name = actuator.target
-    for body in spec.bodies:
-        for i, geom in enumerate(body.geoms):
-            if not geom.name:
-                geom.name = f"{body.name}_geom_{i}"
-
-
-def _add_lock(spec: mujoco.MjSpec, joint: str) -> None:
-    """Add a switched-off equality that can hold `joint` at an angle."""
-    lock = spec.add_equality()
-    lock.name = f"lock_{joint}"
-    lock.type = mujoco.mjtEq.mjEQ_JOINT
-    lock.objtype = mujoco.mjtObj.mjOBJ_JOINT
-    lock.name1 = joint
-    lock.active = False
-    lock.solref = np.array(_LOCK_SOLREF)
-    lock.solimp = np.array(_LOCK_SOLIMP)
-
-
-def _add_camera(spec: mujoco.MjSpec, name: str, values: dict[str, Any], path: Path) -> None:
-    """Add a camera that a borrowed scene lacks; keys body, mode, pos and xyaxes."""
-    bodies = [body.name for body in spec.bodies]
-    if values.get("body", "world") not in bodies:
-        raise UserError(f"{path}: camera {name!r}: {unknown_name('body', values['body'], bodies)}")
-    mode = values.get("mode", "fixed")
-    if mode not in _CAMERA_MODES:
-        raise UserError(f"{path}: camera {name!r}: {unknown_name('mode', mode, _CAMERA_MODES)}")
-    for key in ("pos", "xyaxes"):
-        if key not in values:
-            raise UserError(f"{path}: camera {name!r} lacks the key {key!r}")
-    camera = spec.body(values.get("body", "world")).add_camera(name=name, pos=values["pos"])
-    camera.alt.xyaxes = values["xyaxes"]
-    camera.mode = _CAMERA_MODES[mode]
-
-
-def _set_option(spec: mujoco.MjSpec, key: str, value: Any, path: Path) -> None:
-    enums = {"integrator": mujoco.mjtIntegrator, "cone": mujoco.mjtCone, "solver": mujoco.mjtSolver}
-    if not hasattr(spec.option, key):
-        valid = [name for name in dir(spec.option) if not name.startswith("_")]
-        raise UserError(f"{path}: {unknown_name('MuJoCo option', key, valid)}")
-    if key in enums:
-        prefix = {"integrator": "mjINT_", "cone": "mjCONE_", "solver": "mjSOL_"}[key]
-        names = {m.removeprefix(prefix).lower(): m for m in enums[key].__members__}
-        if str(value).lower() not in names:
-            raise UserError(f"{path}: {unknown_name(key, value, names)}")
-        value = enums[key].__members__[names[str(value).lower()]]
-    setattr(spec.option, key, value)
 
 
 def _resolve_leg(model: mujoco.MjModel, name: str, values: dict[str, Any], path: Path) -> Leg:
