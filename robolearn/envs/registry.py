@@ -5,7 +5,12 @@ from importlib import import_module
 from robolearn.envs.task import Task
 from robolearn.errors import UserError, unknown_name
 
-_OURS = {"run": ("robolearn.envs.run", "Run"), "walk": ("robolearn.envs.walk", "Walk")}
+_OURS = {
+    "reach": ("robolearn.envs.reach", "Reach"),
+    "run": ("robolearn.envs.run", "Run"),
+    "tmaze": ("robolearn.envs.tmaze", "TMaze"),
+    "walk": ("robolearn.envs.walk", "Walk"),
+}
 _REGISTERED: dict[str, type[Task]] = {}
 
 

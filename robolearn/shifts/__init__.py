@@ -10,6 +10,7 @@ from robolearn.shifts import (  # noqa: F401  (they register themselves)
     motor_gain,
     observation_delay,
     payload,
+    probe,
     push,
     rewarded_side,
     sensor_bias,
