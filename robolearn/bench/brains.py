@@ -45,7 +45,7 @@ def measure_brains(
     for kind, values in samples.items():
         yield Measurement(
             f"brains/{kind}",
-            "µs/individual step",
+            "µs/step",
             Spread.of(values),
             details={"individuals": individuals, "genome": brains[kind][0].genome.size},
         )

@@ -41,7 +41,7 @@ def measure_env_steps(
             bare.append(lived / open_s)
         yield Measurement(
             f"env steps/{env_id}",
-            "individual steps/s",
+            "steps/s",
             Spread.of(ours),
             {"physics": ratios(ours, bare)},
             {

@@ -62,7 +62,7 @@ def measure_lifetimes(
             bare.append(lives.steps.sum() / open_s)
             fell = int(lives.fell.sum())
         details = {"individuals": individuals, "steps": steps, "fell": fell}
-        unit = "individual steps/s"
+        unit = "steps/s"
         against = {"physics": ratios(closed, bare)}
         yield Measurement(f"lifetimes/{name}", unit, Spread.of(closed), against, details)
         yield Measurement(f"lifetimes/{name}/physics", unit, Spread.of(bare), details=details)

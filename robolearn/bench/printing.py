@@ -32,9 +32,10 @@ class Printer:
             yield
             return
         self._table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-        self._table.add_column("measurement", overflow="fold")
+        self._table.add_column("measurement", no_wrap=True)
         for column in ("median", "unit", "min–max", "ratio (min–max)"):
-            self._table.add_column(column, justify="left" if column == "unit" else "right")
+            right = column not in ("unit", "ratio (min–max)")
+            self._table.add_column(column, justify="right" if right else "left", no_wrap=right)
         with self._console.status(f"measuring {title}"):
             yield
         self._console.print(self._table)
@@ -47,8 +48,8 @@ class Printer:
         value, span = _number(spread.median), f"{_number(spread.low)}–{_number(spread.high)}"
         others = [_ratio(other, ratio) for other, ratio in measurement.ratios.items()]
         if self._table is not None:
-            row = (measurement.name, value, measurement.unit, span, "\n".join(others))
-            self._table.add_row(*row)
+            name = measurement.name.removeprefix(f"{self._table.title}/")
+            self._table.add_row(name, value, measurement.unit, span, "\n".join(others))
             return
         head = f"{measurement.name}: {value} {measurement.unit}"
         runs = f"min–max {span} of {spread.repetitions}"

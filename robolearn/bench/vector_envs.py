@@ -7,6 +7,7 @@ workers, some 220, live at the same time and take turns: they need about 4 GB to
 """
 
 import multiprocessing
+import signal
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -59,7 +60,6 @@ class GymnasiumContestant:
     def __init__(self, env: gymnasium.vector.VectorEnv):
         self._env = env
         self._done = np.zeros(env.num_envs, np.bool_)
-        self.reset()
 
     def reset(self) -> None:
         """Start row i with seed i."""
@@ -77,7 +77,7 @@ class GymnasiumContestant:
 
     def close(self) -> None:
         """End the workers."""
-        self._env.close()
+        _end_workers(self._env)
 
 
 class SB3Contestant:
@@ -85,7 +85,6 @@ class SB3Contestant:
 
     def __init__(self, env: Any):
         self._env = env
-        self.reset()
 
     def reset(self) -> None:
         """Start row i with seed i."""
@@ -101,7 +100,7 @@ class SB3Contestant:
 
     def close(self) -> None:
         """End the workers."""
-        self._env.close()
+        _end_workers(self._env)
 
 
 def measure_vector_envs(
@@ -121,6 +120,7 @@ def measure_vector_envs(
     try:
         for name, (count, make) in _makers(envs, fewer).items():
             contestants[name] = (count, make())
+            contestants[name][1].reset()
         samples: dict[str, list[float]] = {name: [] for name in contestants}
         same: dict[str, bool] = {}
         for turn, block in enumerate(actions):
@@ -158,7 +158,7 @@ def _compare(
             details["same_dynamics"] = same[name]
         yield Measurement(
             f"vector envs/ant/{name}",
-            "env steps/s",
+            "steps/s",
             Spread.of(values),
             against if name == "robolearn" else {},
             details,
@@ -204,12 +204,28 @@ def _make_subproc(count: int, method: str) -> Contestant:
 
 def _make_ant() -> gymnasium.Env:
     """Return Gymnasium's Ant with the dynamics and observations of ours."""
+    if multiprocessing.parent_process() is not None:
+        # Ctrl-C reaches workers too; the parent ends them, without a traceback from each.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     return gymnasium.make(
         "Ant-v5",
         include_cfrc_ext_in_observation=False,
         contact_cost_weight=0,
         disable_env_checker=True,
     )
+
+
+def _end_workers(env: Any) -> None:
+    """Close an env; its workers are not asked but told, since after Ctrl-C some do not answer."""
+    workers = getattr(env, "processes", None)
+    if workers is None:
+        env.close()
+        return
+    for worker in workers:
+        worker.terminate()
+    for worker in workers:
+        worker.join()
+    env.closed = True
 
 
 def _speed(contestant: Contestant, actions: NDArray[np.float32]) -> float:
