@@ -61,19 +61,25 @@ def _step_in_turns(
     env.reset(seed=0)
     open_loop.start()
     alive = np.ones(env.num_envs, np.bool_)
+    carried = np.zeros(env.num_envs, np.bool_)  # (n,) back to the start, by the task, in this turn
     env_s = open_s = 0.0
     lived = 0
     for action in actions:
         if not alive.any():
             break
         started = time.perf_counter()
-        _, _, terminated, truncated, _ = env.step(action)
+        _, _, terminated, truncated, infos = env.step(action)
         env_s += time.perf_counter() - started
         lived += int(alive.sum())
         open_loop.record(alive)
         alive = alive & ~(terminated | truncated)
+        carried |= infos.get("trial_end", False)
         if open_loop.recorded == _TURN:
             open_s += open_loop.replay()
+            open_loop.check(~carried)
+            if carried.any():
+                open_loop.resume()
+                carried[:] = False
     open_s += open_loop.replay()
-    open_loop.check()
+    open_loop.check(~carried)
     return env_s, open_s, lived

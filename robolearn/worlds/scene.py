@@ -11,6 +11,7 @@ import numpy as np
 from robolearn.errors import UserError, unknown_name
 from robolearn.worlds.legged import legged_body
 from robolearn.worlds.scenery import dress
+from robolearn.worlds.wheeled import wheeled_robot
 
 # Names of joints, motors and lower link of every leg, as under `world.legs` of env.yaml.
 LegNames = dict[str, dict[str, Any]]
@@ -18,6 +19,7 @@ LegNames = dict[str, dict[str, Any]]
 # What `world.scene` may name as its `builder`, instead of being a file.
 _BUILDERS: dict[str, Callable[[dict[str, Any], str], tuple[mujoco.MjSpec, LegNames]]] = {
     "legged": legged_body,
+    "wheeled": wheeled_robot,
 }
 
 # A locked joint must hold under its motor's whole torque; MuJoCo's default is far too soft.
