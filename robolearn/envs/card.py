@@ -158,7 +158,7 @@ def _actions(env: RobotVectorEnv) -> str:
 
 
 def _joints(model: mujoco.MjModel, motor: int) -> list[str]:
-    """Return the joints that a motor drives, by itself or through a tendon, or the site it pushes."""
+    """Return the joints that a motor drives, itself or by a tendon, or the site it pushes."""
     driven = int(model.actuator_trnid[motor, 0])
     if model.actuator_trntype[motor] == mujoco.mjtTrn.mjTRN_SITE:
         return [model.site(driven).name]

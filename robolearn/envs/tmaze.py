@@ -121,8 +121,8 @@ class TMaze(Task):
     name: ClassVar[str] = "tmaze"
     reward_names: ClassVar[tuple[str, ...]] = ("food", "touching", "timeout")
     parameters_type: ClassVar[type] = TMazeParameters
-    performance_name: ClassVar[str] = "food per trial"
-    performance_unit: ClassVar[str] = "food per trial time"
+    performance_name: ClassVar[str] = "food"
+    performance_unit: ClassVar[str] = "1/trial"
     parameters: TMazeParameters
 
     def __init__(
@@ -259,10 +259,10 @@ class TMaze(Task):
         return self._trial_end & (self._trial == self.parameters.trials - 1)
 
     def performance(self) -> NDArray[np.float64]:
-        """Return the food of the last step per step times the steps of a trial, (n,).
+        """Return the food of the last step times the steps that a trial may take, (n,).
 
-        So its mean over trials × trial_s is the mean food of a trial, and its mean over a shorter
-        time the food in as much time as a trial may take: who drives faster gets more.
+        So its mean over a life of trials × trial_s is the mean food of a trial; over a shorter time
+        it is the food in as much time as a trial may take, and who drives faster gets more.
         """
         return self._food * self._trial_steps
 

@@ -270,7 +270,7 @@ def _add_pillars(spec: mujoco.MjSpec, pillars: Pillars, corners: np.ndarray) -> 
         body.add_geom(
             name=f"pillar_{i}", type=mujoco.mjtGeom.mjGEOM_CAPSULE,
             size=[pillars.radius, pillars.height / 2, 0], material="accent", group=OPAQUE_GROUP,
-            contype=0, conaffinity=1, condim=1,
+            contype=0, conaffinity=1, condim=1, mass=0,
         )  # fmt: skip
 
 
