@@ -50,7 +50,7 @@ def test_deleting_the_folder_of_an_env_breaks_that_env_and_no_other(package: Pat
     shutil.copytree(CHECKOUT / "envs", package / "_data" / "envs")
     assert load_world("quadruped").legs
     shutil.rmtree(package / "_data" / "envs" / "quadruped")
-    with pytest.raises(UserError, match=r"unknown env 'quadruped' \(valid: ant\)"):
+    with pytest.raises(UserError, match=r"unknown env 'quadruped' \(valid: ant,"):
         load_world("quadruped")
     assert load_world("ant").legs
 

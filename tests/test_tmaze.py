@@ -12,6 +12,7 @@ from robolearn.envs.tmaze import TMaze
 from robolearn.envs.tmaze_player import MazePlayer, WinStayLoseShift
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError
+from robolearn.lifetime import live
 from robolearn.worlds import load_world
 
 WHEELED = ("tmaze", "double_tmaze", "avoid")
@@ -361,3 +362,34 @@ def test_mistakes_are_told_in_one_line(kwargs: dict[str, Any], message: str):
 def test_a_maze_needs_wheels():
     with pytest.raises(UserError, match="builder 'wheeled'"):
         TMaze(RobotVectorEnv("ant", 1).simulation, {}, task_of(make(1)).parameters)
+
+
+class Listener:
+    """A brain that plays as the scripted player does and writes down what it is told."""
+
+    def __init__(self, env: RobotVectorEnv):
+        self._player, self.heard = MazePlayer(env), []
+
+    def new_state(self, n: int) -> None:
+        return None
+
+    def reset(self, *_: Any) -> None: ...
+
+    def finish(self, *_: Any) -> None: ...
+
+    def act(self, _parameters: Any, _state: Any, observation: NDArray, feedback: Any) -> NDArray:
+        self.heard.append((feedback.reward, feedback.trial_end, feedback.context))
+        return self._player(observation)
+
+
+def test_brains_hear_of_the_reward_and_the_end_of_a_trial_together():
+    env = make(8, trials=5, cue="delayed", switch_trials=None, max_episode_steps=250)
+    brain = Listener(env)
+    lives = live(env, brain, {}, np.arange(8))  # type: ignore[arg-type]
+    reward, trial_end, context = (np.stack(part) for part in zip(*brain.heard, strict=True))
+    assert np.array_equal(reward > 0, trial_end)
+    assert set(np.unique(context[trial_end])) == {0, 1}
+    # All but the last reward come with a next step to act in.
+    assert (trial_end.sum(axis=0) >= 4).all()
+    assert not lives.fell.any()
+    assert lives.mean_performance == pytest.approx(lives.reward_terms["food"] / 5)
