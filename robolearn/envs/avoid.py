@@ -11,7 +11,6 @@ import numpy as np
 from annotated_types import Interval
 from numpy.typing import NDArray
 
-from robolearn.envs.range_beams import RangeBeams
 from robolearn.envs.task import ObservationSlice, Task
 from robolearn.envs.wheeled_body import WHEELS, WheeledBody
 from robolearn.errors import UserError
@@ -114,10 +113,7 @@ class Avoid(Task):
                 f"has {world.model.nmocap}"
             )
         self.robot = WheeledBody(simulation)
-        angles = np.deg2rad(parameters.beams_deg)
-        self._beams = RangeBeams(
-            simulation.model, angles, self.robot.radius, parameters.range_limit
-        )
+        self._beams = np.deg2rad(parameters.beams_deg)
         self._cells = _centres(parameters)  # (c, 2)
         self._room_steps = max(1, round(parameters.room_s / world.control_step_s))
         self._separate_steps = round(parameters.separate_s / world.control_step_s)
@@ -174,9 +170,9 @@ class Avoid(Task):
 
     def observe(self) -> NDArray[np.float32]:
         """Return (n, o) in the order of `observation_slices`."""
-        robot, beams = self.robot, len(self.parameters.beams_deg)
+        robot, beams = self.robot, len(self._beams)
         out = np.empty((self.simulation.n, self.observation_size), np.float32)
-        out[:, :beams] = self._beams.measure(robot.pose, robot.mocap_pos)
+        out[:, :beams] = robot.ranges(self._beams, self.parameters.range_limit)
         out[:, beams : beams + 2] = robot.wheel_speeds()
         out[:, beams + 2] = self._touching
         return out
@@ -240,7 +236,7 @@ class Avoid(Task):
 
     def _enter(self, ids: Ids) -> None:
         """Put the pillars of `ids` where they stand in the present room."""
-        self.robot.mocap_pos[ids, :, :2] = self._pillars[ids, self._room[ids]]
+        self.robot.pillars[ids, :, :2] = self._pillars[ids, self._room[ids]]
 
     def _draw_room(
         self, rng: np.random.Generator
