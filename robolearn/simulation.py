@@ -134,6 +134,20 @@ class Simulation:
         self._batch.set_const(ids)
         self._has_own_constants[ids] = True
 
+    def ray(
+        self, origin: NDArray[np.float64], direction: NDArray[np.float64], group: int
+    ) -> NDArray[np.float64]:
+        """Return how far rays go until they meet a geom of a group, (n, k), inf for never.
+
+        `origin` and unit vectors `direction` broadcast to (n, k, 3), in m; the scenery is where the
+        present state has it.
+        """
+        groups = np.zeros(mujoco.mjNGROUP, np.uint8)
+        groups[group] = 1
+        distance = self._batch.ray(origin, direction, groups)[0]
+        distance[distance < 0] = np.inf
+        return distance
+
     def restore_bodies(self, ids: Ids) -> None:
         """Put the bodies of `ids` back to the compiled defaults, bit for bit."""
         if self._bodies:

@@ -120,7 +120,7 @@ envs = gymnasium.make_vec("{env_id}", num_envs=64)
 ```
 
 Task `{env.task.name}`, control step {world.control_step_s:g} s ({world.substeps} of physics), \
-{world.model.nu} motors, {weight:.4g} kg, adaptation measures its {env.task.performance_name} \
+{len(world.motors)} motors, {weight:.4g} kg, adaptation measures its {env.task.performance_name} \
 in {env.task.performance_unit}."""
 
 
@@ -132,29 +132,36 @@ def _actions(env: RobotVectorEnv) -> str:
     rows = []
     commands = []
     for value in (-1.0, 0.0, 1.0):
-        command = np.broadcast_to(task.control(np.full((1, model.nu), value)), (1, model.nu))[0]
+        action = np.full((1, task.action_size), value)
+        command = np.broadcast_to(task.control(action), (1, model.nu))[0]
         commands.append(np.where(limited, np.clip(command, low, high), command))
     leg_of = {int(m): leg.name for leg in env.world.legs.values() for m in leg.motors}
     has_muscles = bool((model.actuator_gaintype == mujoco.mjtGain.mjGAIN_MUSCLE).any())
-    for i in range(model.nu):
+    has_wheels = bool((model.actuator_trntype == mujoco.mjtTrn.mjTRN_SITE).any())
+    for i in env.world.motor_ids.tolist():
         gain, gear = model.actuator_gainprm[i, 0], model.actuator_gear[i, 0]
         is_position = model.actuator_biastype[i] == mujoco.mjtBias.mjBIAS_AFFINE
-        unit = "1" if has_muscles else "rad" if is_position else "N·m"
-        is_told = is_position or has_muscles  # not a torque
+        unit = "1" if has_muscles else "m/s" if has_wheels else "rad" if is_position else "N·m"
+        is_told = is_position or has_muscles or has_wheels  # not a torque
         values = [command[i] * (1.0 if is_told else gain * gear) for command in commands]
         limit = model.actuator_forcerange[i, 1] if is_position else gain * gear * high[i]
         if has_muscles:
             limit = f"{model.actuator_gainprm[i, 2]:g}"
+        elif has_wheels:
+            limit = f"{gain * gear * high[i]:.3g}"
         name = model.actuator(i).name
         cells = (", ".join(_joints(model, i)), leg_of.get(i, ""))
         rows.append((i, name, *cells, *(f"{v:g}" for v in values), unit, limit))
-    motor, most = ("muscle", "most force, N") if has_muscles else ("motor", "most torque, N·m")
-    return _table(f"index | {motor} | joint | leg | at −1 | at 0 | at 1 | unit | {most}", rows)
+    motor, moved = "muscle" if has_muscles else "motor", "site" if has_wheels else "joint"
+    most = "most force, N" if has_muscles or has_wheels else "most torque, N·m"
+    return _table(f"index | {motor} | {moved} | leg | at −1 | at 0 | at 1 | unit | {most}", rows)
 
 
 def _joints(model: mujoco.MjModel, motor: int) -> list[str]:
-    """Return the joints that a motor drives, by itself or through a tendon."""
+    """Return the joints that a motor drives, itself or by a tendon, or the site it pushes."""
     driven = int(model.actuator_trnid[motor, 0])
+    if model.actuator_trntype[motor] == mujoco.mjtTrn.mjTRN_SITE:
+        return [model.site(driven).name]
     if model.actuator_trntype[motor] != mujoco.mjtTrn.mjTRN_TENDON:
         return [model.joint(driven).name]
     first = model.tendon_adr[driven]

@@ -32,6 +32,9 @@ Policy = Callable[[NDArray[np.floating]], NDArray[np.floating]]
 # Scripted controllers that `scripted` of an env.yaml may name: functions of the env that return a
 # policy, which turns observations (n, o) into actions (n, a).
 _SCRIPTED = {
+    "blind_wanderer": ("robolearn.envs.braitenberg", "blind_wanderer"),
+    "braitenberg": ("robolearn.envs.braitenberg", "braitenberg"),
+    "maze_player": ("robolearn.envs.tmaze_player", "MazePlayer"),
     "tripod_gait": ("robolearn.envs.tripod_gait", "tripod_gait"),
 }
 

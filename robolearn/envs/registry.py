@@ -6,6 +6,7 @@ from robolearn.envs.task import Task
 from robolearn.errors import UserError, unknown_name
 
 _OURS = {
+    "avoid": ("robolearn.envs.avoid", "Avoid"),
     "reach": ("robolearn.envs.reach", "Reach"),
     "run": ("robolearn.envs.run", "Run"),
     "tmaze": ("robolearn.envs.tmaze", "TMaze"),

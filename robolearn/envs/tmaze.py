@@ -13,7 +13,6 @@ import numpy as np
 from annotated_types import Interval
 from numpy.typing import NDArray
 
-from robolearn.envs.range_beams import RangeBeams
 from robolearn.envs.reward_law import RewardLaw
 from robolearn.envs.task import ObservationSlice, Task
 from robolearn.envs.wheeled_body import WHEELS, WheeledBody
@@ -121,8 +120,8 @@ class TMaze(Task):
     name: ClassVar[str] = "tmaze"
     reward_names: ClassVar[tuple[str, ...]] = ("food", "touching", "timeout")
     parameters_type: ClassVar[type] = TMazeParameters
-    performance_name: ClassVar[str] = "food per trial"
-    performance_unit: ClassVar[str] = "food per trial time"
+    performance_name: ClassVar[str] = "food"
+    performance_unit: ClassVar[str] = "1/trial"
     parameters: TMazeParameters
 
     def __init__(
@@ -140,10 +139,7 @@ class TMaze(Task):
             parameters.cue != "none",
             parameters.first_side,
         )
-        angles = np.deg2rad(parameters.beams_deg)
-        self._beams = RangeBeams(
-            simulation.model, angles, self.robot.radius, parameters.range_limit
-        )
+        self._beams = np.deg2rad(parameters.beams_deg)
         self._arms = np.stack([_place(world, arm) for arm in parameters.arms])  # (A, 4)
         self._start = _place(world, "start")
         self._trial_steps = max(1, round(parameters.trial_s / world.control_step_s))
@@ -208,8 +204,8 @@ class TMaze(Task):
         """Return (n, o) in the order of `observation_slices`."""
         robot, parameters = self.robot, self.parameters
         out = np.empty((self.simulation.n, self.observation_size), np.float32)
-        beams = len(parameters.beams_deg)
-        out[:, :beams] = self._beams.measure(robot.pose, robot.mocap_pos)
+        beams = len(self._beams)
+        out[:, :beams] = robot.ranges(self._beams, parameters.range_limit)
         out[:, beams : beams + 2] = robot.wheel_speeds()
         out[:, beams + 2] = self._sense
         end = beams + 3
@@ -259,10 +255,10 @@ class TMaze(Task):
         return self._trial_end & (self._trial == self.parameters.trials - 1)
 
     def performance(self) -> NDArray[np.float64]:
-        """Return the food of the last step per step times the steps of a trial, (n,).
+        """Return the food of the last step times the steps that a trial may take, (n,).
 
-        So its mean over trials × trial_s is the mean food of a trial, and its mean over a shorter
-        time the food in as much time as a trial may take: who drives faster gets more.
+        So its mean over a life of trials × trial_s is the mean food of a trial; over a shorter time
+        it is the food in as much time as a trial may take, and who drives faster gets more.
         """
         return self._food * self._trial_steps
 

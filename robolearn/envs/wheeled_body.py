@@ -1,4 +1,4 @@
-"""What tasks for a robot on two wheels share: its pose, its wheels and its bumper.
+"""What tasks for a robot on two wheels share: its pose, wheels, bumper and range sensors.
 
 The scene is one of `worlds.wheeled`: qpos is x, y, yaw, and the wheels are motors `left_wheel` and
 `right_wheel` that are commanded the speed of their rims.
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from robolearn.errors import UserError
 from robolearn.simulation import Ids, Simulation
+from robolearn.worlds.wheeled import OPAQUE_GROUP
 
 WHEELS = ("left_wheel", "right_wheel")
 _JOINTS = ["x", "y", "yaw"]
@@ -19,7 +20,7 @@ class WheeledBody:
 
     Attributes:
         pose: live (n, 3): x, y in m and yaw in rad, counter-clockwise from the x axis.
-        mocap_pos: live (n, m, 3), the places of movable obstacles; writing it moves them.
+        pillars: live (n, m, 3), the places of movable obstacles; writing it moves them.
         track: between the wheels, m.
         radius: of the round body, m.
         top_speed: of a wheel's rim, m/s.
@@ -39,13 +40,14 @@ class WheeledBody:
                 f"{world.motors}"
             )
         self.pose = simulation.qpos
-        self.mocap_pos = simulation.read("mocap_pos")
+        self.pillars = simulation.read("mocap_pos")
         self._velocity = simulation.qvel
         self._contacts = simulation.read("ncon")
         self._wheels = world.motor_ids
         left, right = (model.site(name).pos[1] for name in WHEELS)
         self.track = float(left - right)
         self.radius = float(model.geom("bumper").size[0])
+        self._beam_height = float(model.body("robot").pos[2])
         self.top_speed = float(model.actuator_ctrlrange[self._wheels[0], 1])
 
     def command(self, action: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -68,6 +70,22 @@ class WheeledBody:
     def touching(self) -> NDArray[np.bool_]:
         """Return who touches a wall or an obstacle, (n,), as of the last substep's beginning."""
         return self._contacts > 0
+
+    def ranges(self, angles: NDArray[np.float64], limit: float) -> NDArray[np.float64]:
+        """Return how far it is from the rim to a wall or pillar, (n, b), m; at most `limit`.
+
+        `angles` (b,) are those of level beams to the heading, counter-clockwise, rad.
+        """
+        heading = self.pose[:, 2:3] + angles  # (n, b)
+        ray = np.zeros((*heading.shape, 3))
+        np.cos(heading, out=ray[..., 0])
+        np.sin(heading, out=ray[..., 1])
+        centre = np.zeros((len(heading), 1, 3))
+        centre[:, 0, :2] = self.pose[:, :2]
+        centre[:, 0, 2] = self._beam_height
+        distance = self._simulation.ray(centre, ray, OPAQUE_GROUP)
+        distance -= self.radius
+        return np.clip(distance, 0.0, limit, out=distance)
 
     def carry(self, ids: Ids, pose: NDArray[np.float64]) -> None:
         """Put the robots `ids` at pose (k, 3), at rest, in the middle of their lives."""

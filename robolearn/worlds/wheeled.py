@@ -3,9 +3,9 @@
 Frame: x forward, y left, z up. The robot is a flat body that slides and turns on the ground. Its
 wheels are forces along its own forward axis at the two wheel sites; a third actuator that obeys no
 command, `tyres`, resists sideways motion at the axle up to the grip of rubber on the floor. So it
-cannot slide sideways as long as the grip holds, and weighs three degrees of freedom and no contact
+cannot slide sideways as long as the grip holds, and costs three degrees of freedom and no contact
 but with walls: a rolling model (free body, two hinges, two contacts of the wheels and one of the
-caster, substeps of 2-5 ms) would cost twenty to thirty times as much for the same paths.
+caster, substeps of 2-5 ms) took 11 to 22 times as long for the same paths when it was tried.
 
 A wheel is a motor under a voltage: force = k (u − v) with u the commanded and v the actual speed of
 its rim. The part −k v of both wheels is written as damping of the body's joints.
@@ -239,7 +239,7 @@ def _add_shapes(body: mujoco.MjsBody, robot: Robot, clearance: float) -> None:
 
 
 def _add_walls(spec: mujoco.MjSpec, walls: Walls) -> None:
-    """Add a wall outside each edge, whose own y axis points into the room."""
+    """Add a wall outside each edge of the room."""
     corners = np.array(walls.outline, float)
     edges = np.roll(corners, -1, axis=0) - corners
     before = np.roll(edges, 1, axis=0)
@@ -270,7 +270,7 @@ def _add_pillars(spec: mujoco.MjSpec, pillars: Pillars, corners: np.ndarray) -> 
         body.add_geom(
             name=f"pillar_{i}", type=mujoco.mjtGeom.mjGEOM_CAPSULE,
             size=[pillars.radius, pillars.height / 2, 0], material="accent", group=OPAQUE_GROUP,
-            contype=0, conaffinity=1, condim=1,
+            contype=0, conaffinity=1, condim=1, mass=0,
         )  # fmt: skip
 
 
