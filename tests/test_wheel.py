@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 CHECKOUT = Path(__file__).parent.parent
 
@@ -87,7 +88,11 @@ def test_without_the_folder_of_an_env_there_is_no_such_env(site: Path, tmp_path:
         "import gymnasium, robolearn\n"
         "print(*(name for name in gymnasium.registry if name.startswith('robolearn/')))"
     )
-    assert _run("-c", code, cwd=tmp_path, site=broken) == "robolearn/Ant-v0\n"
+    folders = broken / "robolearn" / "_data" / "envs"
+    left = [yaml.safe_load(file.read_text())["id"] for file in folders.glob("*/env.yaml")]
+    assert "robolearn/Ant-v0" in left
+    assert "robolearn/Quadruped-v0" not in left
+    assert sorted(_run("-c", code, cwd=tmp_path, site=broken).split()) == sorted(left)
 
 
 def _run(*arguments: str, cwd: Path, site: Path | None = None) -> str:
