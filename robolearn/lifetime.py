@@ -51,6 +51,7 @@ class Moment:
         state: the brains.
         action: (n, a).
         reward: (n,).
+        infos: what the env told of this step, such as the trial's outcome, (n,) each.
         alive: (n,) who lived in this step.
     """
 
@@ -59,6 +60,7 @@ class Moment:
     state: Any
     action: NDArray[np.float32]
     reward: NDArray[np.float64]
+    infos: dict[str, Any]
     alive: NDArray[np.bool_]
 
 
@@ -113,7 +115,7 @@ def live(
         for name, term in sums.items():
             np.add(term, infos[f"reward_{name}"], out=term)
         if listener is not None:
-            listener(Moment(step, env, state, action, reward, alive))
+            listener(Moment(step, env, state, action, reward, infos, alive))
         feedback.reward = reward.astype(np.float32)
         if "trial_end" in infos:  # a life of trials; the context is that of the rewarded one
             feedback.trial_end, feedback.context = infos["trial_end"], infos["context"]

@@ -22,6 +22,7 @@ from robolearn.neurons.lif import (
     fire,
     integrate_membrane,
 )
+from robolearn.neurons.noise import draw_keys, normal_at
 from robolearn.neurons.rate import logistic, rate_layer
 
 F = np.float32
@@ -209,3 +210,33 @@ def test_machine_code_older_than_the_neurons_is_forgotten(tmp_path, monkeypatch)
 def _fill(out):
     for i in numba.prange(out.shape[0]):
         out[i] = i
+
+
+def test_noise_is_standard_normal_and_uncorrelated_over_steps_and_elements():
+    draws = np.array([[normal_at(np.uint64(7), t, j) for j in range(4)] for t in range(20_000)])
+    assert np.abs(draws.mean(axis=0)).max() < 0.03  # 4 standard errors
+    assert np.abs(draws.std(axis=0) - 1).max() < 0.02
+    assert np.abs(np.corrcoef(draws.T) - np.eye(4)).max() < 0.03
+    assert abs(np.corrcoef(draws[:-1, 0], draws[1:, 0])[0, 1]) < 0.03
+    assert normality(draws.ravel()) > 1e-3
+
+
+def normality(draws):
+    """Return the p-value of the Kolmogorov-Smirnov test, from its asymptotic series."""
+    n = len(draws)
+    theory = np.array([0.5 * (1 + math.erf(x / math.sqrt(2))) for x in np.sort(draws)])
+    gap = max((np.arange(1, n + 1) / n - theory).max(), (theory - np.arange(n) / n).max())
+    x = gap * math.sqrt(n)
+    return 2 * sum((-1) ** (k - 1) * math.exp(-2 * (k * x) ** 2) for k in range(1, 50))
+
+
+def test_noise_depends_on_key_step_and_element_alone():
+    numbers = {float(normal_at(np.uint64(k), t, j)) for k in (1, 2) for t in (0, 1) for j in (0, 1)}
+    assert len(numbers) == 8
+    assert normal_at(np.uint64(1), 3, 5) == normal_at(np.uint64(1), 3, 5)
+
+
+def test_every_newborn_draws_its_own_key():
+    keys = draw_keys([np.random.default_rng(i) for i in range(5)])
+    assert keys.dtype == np.uint64
+    assert len(set(keys.tolist())) == 5
