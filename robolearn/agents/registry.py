@@ -43,6 +43,7 @@ _FAMILIES = {
     "gru": ("robolearn.agents.gru", "GRU"),
     "hebbian": ("robolearn.agents.hebbian", "Hebbian"),
     "spiking": ("robolearn.agents.spiking", "Spiking"),
+    "three_factor": ("robolearn.agents.three_factor", "ThreeFactor"),
 }
 _DEFINITION_KEYS = {
     "kind", "family", "neuron", "rule", "modulator", "stabiliser", "parameters",

@@ -36,6 +36,8 @@ class AvoidParameters:
             free cell, m.
         beams_deg: angles of the range sensors to the heading, from the left, degrees.
         range_limit: greatest reading, m.
+        shy: whether `forward` has the third factor of its source, 1 − i, with i the nearness of what
+            is nearest: 0 from `range_limit` on, 1 at a touch.
     """
 
     room: tuple[float, float, float, float] = (0.0, 0.0, 1.5, 1.5)
@@ -51,6 +53,7 @@ class AvoidParameters:
         *(-20.0, -45.0, -90.0),
     )
     range_limit: Annotated[float, Interval(gt=0, le=100)] = 1.0
+    shy: bool = False
 
     def __post_init__(self) -> None:
         least, most = self.pillars
@@ -83,7 +86,8 @@ class Avoid(Task):
 
     Rewards:
         forward: V (1 − √Δ), with V the distance of the step as a share of that at full speed, and Δ
-            the difference between the wheels' ways as a share of the greatest possible.
+            the difference between the wheels' ways as a share of the greatest possible; with `shy`
+            times 1 − i.
         collision: 1 in the step in which the robot touches something, if it has touched nothing for
             `separate_s` before.
         touching: 1 while the robot touches something.
@@ -190,8 +194,12 @@ class Avoid(Task):
         longest = robot.top_speed * self.simulation.world.control_step_s
         difference = np.abs(moved[:, 2]) * robot.track / (2 * longest)
         self._straight = np.where(self._lived, 1.0 - np.sqrt(np.minimum(difference, 1.0)), 0.0)
+        forward = self._distance / longest * self._straight
+        if self.parameters.shy:
+            limit = self.parameters.range_limit
+            forward *= robot.ranges(self._beams, limit).min(axis=1) / limit
         return {
-            "forward": self._distance / longest * self._straight,
+            "forward": forward,
             "collision": self._collision.astype(np.float64),
             "touching": self._touching.astype(np.float64),
         }

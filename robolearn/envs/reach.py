@@ -215,14 +215,18 @@ class Reach(Task):
         return 1.0 - self._error / self._distance
 
     def info(self) -> dict[str, NDArray]:
-        """Return how the trial went so far; `context` is the target's index."""
+        """Return how the trial went so far.
+
+        `context`, the type of the trial, is the target's index, and CIRCLE + 1 more without
+        feedback, when hardly any reward is given.
+        """
         moved, line = self._heading, self._line
         along = moved[:, 0] * line[:, 0] + moved[:, 1] * line[:, 1]
         return {
             "trial_end": self._last_step(),
             "trial": self._trial.copy(),
             "target": self._index.copy(),
-            "context": self._index.copy(),
+            "context": self._index + (CIRCLE + 1) * ~self._shown,
             "feedback": self._shown.copy(),
             "endpoint_error": self._error.copy(),
             "hand_speed": self._speed.copy(),

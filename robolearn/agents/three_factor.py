@@ -1,0 +1,347 @@
+"""Learners from reward: one layer of plastic synapses, eligibility × modulator × stabiliser.
+
+Rules after Williams 1992 and Fiete & Seung 2006 (`plasticity.node_perturbation`), Frémaux et al.
+2010 (`plasticity.reward_modulated_hebb`, `plasticity.reward_prediction`); two rates of learning and
+forgetting after Smith, Ghazizadeh & Shadmehr 2006 (PLoS Biology 4:e179).
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import product
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from annotated_types import Interval, Len
+from numpy.typing import ArrayLike, NDArray
+
+from robolearn.agents.inputs import dense, inverse_scale, read_observation
+from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters
+from robolearn.agents.three_factor_kernel import (
+    CRITIC,
+    HEBB,
+    MEAN,
+    NAIVE,
+    NODE_PERTURBATION,
+    Constants,
+    act_three_factor,
+)
+from robolearn.errors import UserError
+from robolearn.neurons.noise import draw_keys
+
+Index = Annotated[int, Interval(ge=0)]
+Seconds = Annotated[float, Interval(gt=0, le=1e6)]
+Fraction = Annotated[float, Interval(ge=0, le=1)]
+# Element of the observation; the first and the last preferred value, in the element's unit; units.
+Tuning = tuple[Index, float, float, Annotated[int, Interval(ge=2, le=100)]]
+
+_RULES = {"hebb": HEBB, "node_perturbation": NODE_PERTURBATION}
+_PREDICTIONS = {"none": NAIVE, "global": MEAN, "context": MEAN, "critic": CRITIC}
+_MOST_FEATURES = 100_000
+
+
+@dataclass(frozen=True)
+class ThreeFactorHyperparameters:
+    """What one chooses before a life. Indices are those of the env's card.
+
+    Attributes:
+        rule: what makes a synapse eligible: "hebb", the activity with its noise, or
+            "node_perturbation", the noise alone, over its variance.
+        inputs: elements of the observation that enter as they are; null for all, [] for none.
+        tuning: a population code: [element, first, last, units] for each axis of a grid of Gaussian
+            units whose preferred values lie evenly from first to last, in the element's unit.
+        tuning_width: standard deviation of a unit's field, in distances of preferred values.
+        innate: a reflex that does not learn: for every action the weights of all elements (over
+            their typical magnitude) and of a constant 1; empty for none.
+        synergies: for every action, how much of it each learning unit drives: [[1], [-1]] is one
+            unit that turns a robot on two wheels; empty: one unit for each action.
+        exploration: σ of the noise on every unit.
+        hold_steps: control steps for which a draw of the noise is held; a new trial draws anew.
+        eligibility_tau_s: time constant of the eligibility, s; null: it does not decay.
+        control_step_s: control step of the body, s.
+        credit: when rewards are heard: "trial", their sum at its end, or "step".
+        prediction: what is subtracted: nothing ("none"), the running mean of all rewards
+            ("global"), of those in the same context ("context": the world tells the type of the
+            trial), or a learned value of the state ("critic": the TD error; with credit "step").
+        contexts: number of contexts that the world tells apart.
+        expectation: what is expected at birth, in units of reward; null: what comes first.
+        prediction_rate: by how much of its error a prediction moves.
+        discount: γ of the critic, for a step.
+        learning_rate: η; for node perturbation of the gradient itself, since ξ is over σ².
+        fast_share: part of η that goes to weights which forget.
+        fast_keep: what these keep, from one hearing of reward to the next.
+        weight_bound: weights stay within ± this.
+    """
+
+    rule: Literal["hebb", "node_perturbation"] = "node_perturbation"
+    inputs: tuple[Index, ...] | None = None
+    tuning: Annotated[tuple[Tuning, ...], Len(0, 8)] = ()
+    tuning_width: Annotated[float, Interval(gt=0, le=100)] = 1.0
+    innate: tuple[tuple[float, ...], ...] = ()
+    synergies: tuple[tuple[float, ...], ...] = ()
+    exploration: Annotated[float, Interval(gt=0, le=100)] = 0.1
+    hold_steps: Annotated[int, Interval(ge=1, le=1_000_000)] = 1
+    eligibility_tau_s: Seconds | None = None
+    control_step_s: Seconds = 0.02
+    credit: Literal["trial", "step"] = "trial"
+    prediction: Literal["none", "global", "context", "critic"] = "context"
+    contexts: Annotated[int, Interval(ge=1, le=10_000)] = 1
+    expectation: float | None = None
+    prediction_rate: Fraction = 0.2
+    discount: Fraction = 0.9
+    learning_rate: Annotated[float, Interval(ge=0, le=1e6)] = 0.01
+    fast_share: Fraction = 0.0
+    fast_keep: Fraction = 1.0
+    weight_bound: Annotated[float, Interval(gt=0, le=1e6)] = 4.0
+
+    def __post_init__(self) -> None:
+        if self.prediction == "critic" and self.credit != "step":
+            raise UserError("prediction = 'critic': it values steps, so credit must be 'step'")
+        units = math.prod(axis[3] for axis in self.tuning)
+        if units > _MOST_FEATURES:
+            raise UserError(f"tuning: a grid of {units} units (valid: up to {_MOST_FEATURES})")
+        if len({len(row) for row in self.synergies}) > 1:
+            raise UserError("synergies: every row should name the same number of units")
+        for axis in self.tuning:
+            if not axis[1] < axis[2]:
+                raise UserError(f"tuning: {list(axis)}: first must be below last")
+
+
+@dataclass
+class ThreeFactorState:
+    """All that changes in a life; leading axis = individuals, float32 unless told.
+
+    Two switches belong to the experimenter: on at first, births do not touch them, and each acts
+    together with `feedback.plastic`.
+
+    Attributes:
+        weight: (n, u, f), the plastic synapses.
+        fast_weight: (n, u, f), those that forget; they add to `weight`.
+        eligibility: (n, u, f).
+        expectation: (n, contexts), expected reward; NaN where nothing was heard yet.
+        value: (n, f), weights of the critic.
+        value_trace: (n, f), their eligibility.
+        total_reward: (n,), heard since the last lesson.
+        modulator: (n,), the third factor of the last step.
+        features: (n, f), what the synapses saw in the last step.
+        noise: (n, u), exploration in force.
+        key: (n,) uint64, of the noise.
+        age: (n,) int64, control steps lived.
+        trial_age: (n,) int64, control steps since the trial began.
+        weights_plastic: (n,) bool, False freezes everything that learns.
+    """
+
+    weight: Float
+    fast_weight: Float
+    eligibility: Float
+    expectation: Float
+    value: Float
+    value_trace: Float
+    total_reward: Float
+    modulator: Float
+    features: Float
+    noise: Float
+    key: NDArray[np.uint64]
+    age: NDArray[np.int64]
+    trial_age: NDArray[np.int64]
+    weights_plastic: NDArray[np.bool_]
+
+
+class ThreeFactor:
+    """One layer that learns from reward while it lives.
+
+    With x the features (elements as they are, a population code, or a constant 1 where there is no
+    code) and o the observation over its typical magnitudes:
+        u = (W + W_fast) x + ξ,  ξ ~ N(0, exploration²) held for `hold_steps`
+        action = clip(innate [o, 1] + S u, ±1),  S the synergies
+        e ← λ e + f x / hold_steps,  f = u (hebb) or ξ / σ² (node_perturbation)
+    and when reward is heard, with R its sum since the last time and M = R - prediction:
+        W ← bound(W + (1 - fast_share) η M e)
+        W_fast ← fast_keep · bound(W_fast + fast_share η M e)
+    A trial's end clears e.
+
+    Claim: with node perturbation, `hold_steps` 1, credit by trial and no decay, the mean change of
+    W is η times the gradient of the noise-smoothed expected reward of a trial. Noise that is held
+    spares the search dimensions; the claim then holds where features change little meanwhile.
+
+    Parameters: `weight` (n, u, f) of u units, W at birth; the naive learner's is zero.
+
+    Raises:
+        UserError: a hyperparameter that does not fit the observation or the actions.
+    """
+
+    hyperparameters: ClassVar[type] = ThreeFactorHyperparameters
+
+    def __init__(
+        self,
+        observation_size: int,
+        action_size: int,
+        input_scale: ArrayLike | None = None,
+        hyper: ThreeFactorHyperparameters | None = None,
+    ) -> None:
+        self.kind = "three_factor"
+        self.hyper = hyper or ThreeFactorHyperparameters()
+        self.observation_size = observation_size
+        self.action_size = action_size
+        self._inverse_scale = inverse_scale(input_scale, observation_size)
+        self._constants = _constants(self.hyper, self._inverse_scale, action_size)
+        units = len(self._constants.centres)
+        self.feature_size = len(self._constants.inputs) + max(units, 1)
+        self.unit_size = self._constants.synergies.shape[1]
+        layer = (self.unit_size, self.feature_size)
+        self._genome = Genome((Gene("weight", layer, scale=0.1),))
+        self._rest = np.zeros(layer, np.float32)
+
+    @property
+    def is_plastic(self) -> bool:
+        """Whether anything learns in life."""
+        return self.hyper.learning_rate > 0
+
+    @property
+    def genome(self) -> Genome:
+        """The layout of the flat vector: the weights at birth."""
+        return self._genome
+
+    def express(self, genomes: NDArray[Any]) -> Parameters:
+        """Turn genomes (n, g) into `weight` (n, u, f)."""
+        return self._genome.split(genomes)
+
+    def new_state(self, n: int) -> ThreeFactorState:
+        """Allocate the state of `n` individuals, to be filled by `reset`."""
+        u, f = self.unit_size, self.feature_size
+        shapes = [(u, f)] * 3 + [(self.hyper.contexts,), (f,), (f,), (), (), (f,), (u,)]
+        return ThreeFactorState(
+            *(np.zeros((n, *shape), np.float32) for shape in shapes),
+            key=np.zeros(n, np.uint64),
+            age=np.zeros(n, np.int64),
+            trial_age=np.zeros(n, np.int64),
+            weights_plastic=np.ones(n, np.bool_),
+        )
+
+    def reset(
+        self,
+        parameters: Parameters,
+        state: ThreeFactorState,
+        ids: NDArray[np.int64],
+        rngs: list[np.random.Generator],
+    ) -> None:
+        """Start new lives in the rows `ids`: innate weights, a key of noise, everything else new."""
+        for array in (
+            state.fast_weight,
+            state.eligibility,
+            state.value,
+            state.value_trace,
+            state.total_reward,
+            state.modulator,
+            state.features,
+            state.noise,
+            state.age,
+            state.trial_age,
+        ):
+            array[ids] = 0
+        expected = self.hyper.expectation
+        state.expectation[ids] = np.nan if expected is None else expected
+        state.weight[ids] = parameters["weight"][ids]
+        state.key[ids] = draw_keys(rngs)
+
+    def act(
+        self,
+        parameters: Parameters,
+        state: ThreeFactorState,
+        observation: Float,
+        feedback: Feedback,
+    ) -> Float:
+        """Return actions (n, a) in [-1, 1], learn and advance `state`; rows not alive get zero.
+
+        Raises:
+            ValueError: a context that is none of `contexts`.
+        """
+        n = len(state.age)
+        action = np.empty((n, self.action_size), np.float32)
+        self._check_contexts(feedback)
+        act_three_factor(
+            read_observation(observation, n, self.observation_size),
+            self._inverse_scale,
+            dense(feedback.reward),
+            feedback.trial_end,
+            feedback.context,
+            feedback.plastic & state.weights_plastic & (self.hyper.learning_rate > 0),
+            feedback.explore,
+            feedback.alive,
+            state.weight,
+            state.fast_weight,
+            self._rest,
+            state.eligibility,
+            state.expectation,
+            state.value,
+            state.value_trace,
+            state.total_reward,
+            state.modulator,
+            state.features,
+            state.noise,
+            state.key,
+            state.age,
+            state.trial_age,
+            self._constants,
+            action,
+        )
+        return action
+
+    def finish(
+        self, state: ThreeFactorState, feedback: Feedback, ids: NDArray[np.int64]
+    ) -> None:
+        """Hand over the last reward: the life is over, and what it would teach serves nobody."""
+
+    def _check_contexts(self, feedback: Feedback) -> None:
+        if self.hyper.prediction == "context":
+            largest = int(feedback.context.max(initial=0))
+            if largest >= self.hyper.contexts:
+                raise ValueError(
+                    f"agent {self.kind!r}: contexts = {self.hyper.contexts}, but the world tells "
+                    f"of context {largest}: expected at least {largest + 1}"
+                )
+
+
+def _constants(hyper: ThreeFactorHyperparameters, inverse_scales: Float, a: int) -> Constants:
+    """Check indices and rows against the observation (o,) and lay the constants out."""
+    o = len(inverse_scales)
+    inputs = tuple(range(o)) if hyper.inputs is None else hyper.inputs
+    for name, indices in (("inputs", inputs), ("tuning", [axis[0] for axis in hyper.tuning])):
+        for index in indices:
+            if index >= o:
+                raise UserError(f"{name}: element {index} (valid: 0 to {o - 1})")
+    innate = np.zeros((a, o + 1), np.float32)
+    if hyper.innate:
+        if [len(row) for row in hyper.innate] != [o + 1] * a:
+            given = [len(row) for row in hyper.innate]
+            raise UserError(f"innate: rows of {given} numbers (valid: {a} of {o + 1} each)")
+        innate[:] = hyper.innate
+    synergies = np.array(hyper.synergies or np.eye(a), np.float32, ndmin=2)
+    if len(synergies) != a:
+        raise UserError(f"synergies: {len(synergies)} rows (valid: one for each of {a} actions)")
+    tuned = np.array([axis[0] for axis in hyper.tuning], np.int64)
+    axes = [np.linspace(first, last, units) for _, first, last, units in hyper.tuning]
+    centres = np.array(list(product(*axes)) if axes else np.zeros((0, 0)))  # (u, m)
+    widths = [hyper.tuning_width * (axis[1] - axis[0]) for axis in axes]
+    decays = hyper.eligibility_tau_s is not None
+    decay = math.exp(-hyper.control_step_s / hyper.eligibility_tau_s) if decays else 1.0
+    return Constants(
+        rule=_RULES[hyper.rule],
+        prediction=_PREDICTIONS[hyper.prediction],
+        by_trial=hyper.credit == "trial",
+        per_context=hyper.prediction == "context",
+        innate=innate,
+        synergies=synergies,
+        inputs=np.array(inputs, np.int64),
+        tuned=tuned,
+        centres=np.ascontiguousarray(centres * inverse_scales[tuned], np.float32),
+        inverse_widths=(1.0 / (np.array(widths) * inverse_scales[tuned])).astype(np.float32),
+        exploration=np.float32(hyper.exploration),
+        hold_steps=hyper.hold_steps,
+        eligibility_decay=np.float32(decay),
+        prediction_rate=np.float32(hyper.prediction_rate),
+        discount=np.float32(hyper.discount),
+        learning_rate=np.float32(hyper.learning_rate),
+        fast_share=np.float32(hyper.fast_share),
+        fast_keep=np.float32(hyper.fast_keep),
+        weight_bound=np.float32(hyper.weight_bound),
+    )

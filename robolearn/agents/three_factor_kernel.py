@@ -1,0 +1,216 @@
+"""One control step of the learners from reward, compiled, for all individuals at once."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+from numpy.typing import NDArray
+
+from robolearn.agents.protocol import Float
+from robolearn.neurons.compilation import compiled, kernel
+from robolearn.neurons.encoder import encode
+from robolearn.neurons.noise import normal_at
+from robolearn.neurons.rate import weighted_sum
+from robolearn.plasticity.bounds import bound
+from robolearn.plasticity.eligibility import accumulate
+from robolearn.plasticity.node_perturbation import perturbation_factor
+from robolearn.plasticity.reward_modulated_hebb import activity_factor
+from robolearn.plasticity.reward_prediction import learn_value, predict_mean
+from robolearn.plasticity.three_factor import decay_towards, modulate
+
+HEBB, NODE_PERTURBATION = 0, 1
+NAIVE, MEAN, CRITIC = 0, 1, 2
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
+
+
+class Constants(NamedTuple):
+    """What one agent's individuals share; scalars are float32 unless they count or switch."""
+
+    rule: int
+    prediction: int
+    by_trial: bool
+    per_context: bool
+    innate: Float  # (a, o + 1), the last column for a constant 1
+    synergies: Float  # (a, u)
+    inputs: NDArray[np.int64]  # (k,) elements that enter as they are
+    tuned: NDArray[np.int64]  # (m,) elements that the population code sees
+    centres: Float  # (c, m), in units of the elements' scales
+    inverse_widths: Float  # (m,)
+    exploration: np.float32
+    hold_steps: int
+    eligibility_decay: np.float32
+    prediction_rate: np.float32
+    discount: np.float32
+    learning_rate: np.float32
+    fast_share: np.float32
+    fast_keep: np.float32
+    weight_bound: np.float32
+
+
+@kernel
+def act_three_factor(
+    observation,
+    inverse_scales,
+    reward,
+    trial_end,
+    context,
+    plastic,
+    explore,
+    alive,
+    weight,
+    fast_weight,
+    rest,
+    eligibility,
+    expectation,
+    value,
+    value_trace,
+    total_reward,
+    modulator,
+    features,
+    noise,
+    key,
+    age,
+    trial_age,
+    constants,
+    action,
+):
+    """Write the actions (n, a) and advance every state array in place; see `three_factor`."""
+    for row in prange(observation.shape[0]):
+        if alive[row]:
+            x = np.empty(observation.shape[1], np.float32)
+            encode(observation[row], inverse_scales, x)
+            present = np.empty(features.shape[1], np.float32)
+            _encode_features(x, constants, present)
+            if age[row] > 0:
+                _hear(
+                    reward[row],
+                    trial_end[row],
+                    context[row] if constants.per_context else 0,
+                    plastic[row],
+                    weight[row],
+                    fast_weight[row],
+                    rest,
+                    eligibility[row],
+                    expectation[row],
+                    value[row],
+                    value_trace[row],
+                    total_reward[row : row + 1],
+                    modulator[row : row + 1],
+                    features[row],
+                    present,
+                    constants,
+                )
+                if trial_end[row]:
+                    trial_age[row] = 0
+            features[row] = present
+            if trial_age[row] % constants.hold_steps == 0:
+                size = constants.exploration if explore[row] else ZERO
+                for i in range(noise.shape[1]):
+                    noise[row, i] = size * normal_at(key[row], age[row], i)
+            activity = np.empty(noise.shape[1], np.float32)
+            for i in range(activity.shape[0]):
+                learned = weighted_sum(weight[row, i], ZERO, present)
+                if constants.fast_share > ZERO:
+                    learned += weighted_sum(fast_weight[row, i], ZERO, present)
+                activity[i] = learned + noise[row, i]
+            last = x.shape[0]
+            for i in range(action.shape[1]):
+                reflex = weighted_sum(constants.innate[i, :last], constants.innate[i, last], x)
+                drive = weighted_sum(constants.synergies[i], reflex, activity)
+                action[row, i] = bound(drive, ONE)
+            if plastic[row]:
+                factor = np.empty_like(activity)
+                if constants.rule == HEBB:
+                    activity_factor(activity, factor)
+                else:
+                    perturbation_factor(
+                        noise[row], constants.exploration * constants.exploration, factor
+                    )
+                for i in range(factor.shape[0]):
+                    factor[i] /= np.float32(constants.hold_steps)
+                accumulate(eligibility[row], factor, present, constants.eligibility_decay)
+            age[row] += 1
+            trial_age[row] += 1
+        else:
+            for i in range(action.shape[1]):
+                action[row, i] = ZERO
+
+
+@compiled
+def _encode_features(x, constants, out):
+    """Write what the plastic synapses see: elements as they are, the population code, a 1."""
+    direct = constants.inputs.shape[0]
+    for k in range(direct):
+        out[k] = x[constants.inputs[k]]
+    units = constants.centres.shape[0]
+    if units > 0:
+        total = ZERO
+        for unit in range(units):
+            distance = ZERO
+            for k in range(constants.tuned.shape[0]):
+                off = x[constants.tuned[k]] - constants.centres[unit, k]
+                off *= constants.inverse_widths[k]
+                distance += off * off
+            out[direct + unit] = math.exp(np.float32(-0.5) * distance)
+            total += out[direct + unit]
+        # Who stands far outside all fields excites none of them.
+        scale = ONE / max(total, np.float32(1e-6))
+        for unit in range(units):
+            out[direct + unit] *= scale
+    else:
+        out[direct] = ONE
+
+
+@compiled
+def _hear(
+    reward,
+    trial_end,
+    context,
+    plastic,
+    weight,
+    fast_weight,
+    rest,
+    eligibility,
+    expectation,
+    value,
+    value_trace,
+    total_reward,
+    modulator,
+    features,
+    present,
+    constants,
+):
+    """Learn from the reward of the step before, for one individual."""
+    modulator[0] = ZERO
+    total_reward[0] += reward
+    if plastic and (trial_end or not constants.by_trial):
+        heard = total_reward[0]
+        rate = constants.prediction_rate
+        if constants.prediction == NAIVE:
+            modulator[0] = heard
+        elif constants.prediction == MEAN:
+            if math.isnan(expectation[context]):  # nothing was expected before the first time
+                expectation[context] = heard
+            modulator[0] = predict_mean(expectation, context, heard, rate)
+        else:
+            modulator[0] = learn_value(
+                value,
+                value_trace,
+                features,
+                present,
+                heard,
+                trial_end,
+                rate,
+                constants.discount,
+                ONE,
+            )
+        gain = constants.learning_rate * modulator[0]
+        modulate(weight, eligibility, gain * (ONE - constants.fast_share), constants.weight_bound)
+        if constants.fast_share > ZERO:
+            modulate(fast_weight, eligibility, gain * constants.fast_share, constants.weight_bound)
+            decay_towards(fast_weight, rest, constants.fast_keep)
+    if trial_end or not constants.by_trial:
+        total_reward[0] = ZERO
+    if trial_end and plastic:
+        eligibility[:] = ZERO
