@@ -71,7 +71,7 @@ def live(
     seeds: ArrayLike,
     *,
     frozen_from: ArrayLike = NEVER,
-    explore: bool = True,
+    quiet_from: ArrayLike = NEVER,
     listener: Callable[[Moment], None] | None = None,
 ) -> Lives:
     """Let every individual of `env` live one life, from its own seed.
@@ -82,7 +82,7 @@ def live(
         parameters: from `agent.express`, leading axis n.
         seeds: (n,) one for each individual; equal seeds meet equal resets, shifts and noise.
         frozen_from: (n,) or scalar, control step from which the brain no longer learns.
-        explore: whether exploration noise is on.
+        quiet_from: (n,) or scalar, control step from which exploration noise is off.
         listener: called after every control step.
 
     Returns:
@@ -92,20 +92,20 @@ def live(
     if span is None or env.autoreset_mode.value != "Disabled":
         raise ValueError("a lifetime needs an env with max_episode_steps and autoreset DISABLED")
     seeds = [int(seed) for seed in np.broadcast_to(np.asarray(seeds), (n,))]
-    frozen_from = np.broadcast_to(np.asarray(frozen_from), (n,))
+    frozen_from, quiet_from = np.asarray(frozen_from), np.asarray(quiet_from)
     everyone = np.arange(n)
     observation, _ = env.reset(seed=list(seeds))
     state = agent.new_state(n)
     rngs = [np.random.default_rng([seed, AGENT_STREAM]) for seed in seeds]
     agent.reset(parameters, state, everyone, rngs)
     feedback = Feedback.first(n)
-    feedback.explore[:] = explore
     total, steps = np.zeros(n), np.zeros(n, np.int64)
     fell, unstable = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
     performance = np.zeros((span, n), np.float32)  # a step's figures lie together
     sums = {name: np.zeros(n) for name in env.task.reward_names}
     for step in range(span):
         np.less(step, frozen_from, out=feedback.plastic)
+        np.less(step, quiet_from, out=feedback.explore)
         action = agent.act(parameters, state, observation, feedback)
         observation, reward, terminated, truncated, infos = env.step(action)
         alive = feedback.alive

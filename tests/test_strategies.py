@@ -329,3 +329,17 @@ def test_names_are_checked_where_they_enter():
         make_strategy("pgpe", np.array([0.0, np.nan]), 0)
     with pytest.raises(UserError, match="already registered"):
         register("pgpe", STRATEGIES["pgpe"])
+
+
+def test_no_search_keeps_the_genome_and_counts():
+    still = make_strategy("unchanged", np.arange(3.0), 0)
+    np.testing.assert_array_equal(still.ask(), [[0.0, 1.0, 2.0]])
+    still.tell(np.array([5.0]))
+    resumed = make_strategy("unchanged", np.zeros(3), 0)
+    resumed.load_state(still.state())
+    assert resumed.generation == 1
+    np.testing.assert_array_equal(resumed.mean, [0.0, 1.0, 2.0])
+    with pytest.raises(ValueError, match=r"shape \(1,\)"):
+        still.tell(np.zeros(2))
+    with pytest.raises(ValueError, match="NaN"):
+        still.tell(np.array([np.nan]))

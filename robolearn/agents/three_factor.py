@@ -224,7 +224,7 @@ class ThreeFactor:
         ids: NDArray[np.int64],
         rngs: list[np.random.Generator],
     ) -> None:
-        """Start new lives in the rows `ids`: innate weights, a key of noise, everything else new."""
+        """Start new lives in the rows `ids`: innate weights, a key of noise, all else zero."""
         for array in (
             state.fast_weight,
             state.eligibility,
@@ -286,9 +286,7 @@ class ThreeFactor:
         )
         return action
 
-    def finish(
-        self, state: ThreeFactorState, feedback: Feedback, ids: NDArray[np.int64]
-    ) -> None:
+    def finish(self, state: ThreeFactorState, feedback: Feedback, ids: NDArray[np.int64]) -> None:
         """Hand over the last reward: the life is over, and what it would teach serves nobody."""
 
     def _check_contexts(self, feedback: Feedback) -> None:
@@ -322,8 +320,8 @@ def _constants(hyper: ThreeFactorHyperparameters, inverse_scales: Float, a: int)
     axes = [np.linspace(first, last, units) for _, first, last, units in hyper.tuning]
     centres = np.array(list(product(*axes)) if axes else np.zeros((0, 0)))  # (u, m)
     widths = [hyper.tuning_width * (axis[1] - axis[0]) for axis in axes]
-    decays = hyper.eligibility_tau_s is not None
-    decay = math.exp(-hyper.control_step_s / hyper.eligibility_tau_s) if decays else 1.0
+    tau_s = hyper.eligibility_tau_s
+    decay = 1.0 if tau_s is None else math.exp(-hyper.control_step_s / tau_s)
     return Constants(
         rule=_RULES[hyper.rule],
         prediction=_PREDICTIONS[hyper.prediction],

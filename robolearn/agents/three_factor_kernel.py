@@ -109,27 +109,10 @@ def act_three_factor(
                 for i in range(noise.shape[1]):
                     noise[row, i] = size * normal_at(key[row], age[row], i)
             activity = np.empty(noise.shape[1], np.float32)
-            for i in range(activity.shape[0]):
-                learned = weighted_sum(weight[row, i], ZERO, present)
-                if constants.fast_share > ZERO:
-                    learned += weighted_sum(fast_weight[row, i], ZERO, present)
-                activity[i] = learned + noise[row, i]
-            last = x.shape[0]
-            for i in range(action.shape[1]):
-                reflex = weighted_sum(constants.innate[i, :last], constants.innate[i, last], x)
-                drive = weighted_sum(constants.synergies[i], reflex, activity)
-                action[row, i] = bound(drive, ONE)
+            _excite(weight[row], fast_weight[row], present, noise[row], constants, activity)
+            _drive(x, activity, constants, action[row])
             if plastic[row]:
-                factor = np.empty_like(activity)
-                if constants.rule == HEBB:
-                    activity_factor(activity, factor)
-                else:
-                    perturbation_factor(
-                        noise[row], constants.exploration * constants.exploration, factor
-                    )
-                for i in range(factor.shape[0]):
-                    factor[i] /= np.float32(constants.hold_steps)
-                accumulate(eligibility[row], factor, present, constants.eligibility_decay)
+                _remember(activity, noise[row], present, constants, eligibility[row])
             age[row] += 1
             trial_age[row] += 1
         else:
@@ -160,6 +143,37 @@ def _encode_features(x, constants, out):
             out[direct + unit] *= scale
     else:
         out[direct] = ONE
+
+
+@compiled
+def _excite(weight, fast_weight, features, noise, constants, activity):
+    """Write the activity (u,) of the learning units of one individual."""
+    for i in range(activity.shape[0]):
+        activity[i] = noise[i] + weighted_sum(weight[i], ZERO, features)
+        if constants.fast_share > ZERO:
+            activity[i] += weighted_sum(fast_weight[i], ZERO, features)
+
+
+@compiled
+def _drive(x, activity, constants, action):
+    """Write the action (a,) of one individual: reflex and synergies, within ±1."""
+    last = x.shape[0]
+    for i in range(action.shape[0]):
+        reflex = weighted_sum(constants.innate[i, :last], constants.innate[i, last], x)
+        action[i] = bound(weighted_sum(constants.synergies[i], reflex, activity), ONE)
+
+
+@compiled
+def _remember(activity, noise, features, constants, eligibility):
+    """Add the present step to the eligibility (u, f) of one individual."""
+    factor = np.empty_like(activity)
+    if constants.rule == HEBB:
+        activity_factor(activity, factor)
+    else:
+        perturbation_factor(noise, constants.exploration * constants.exploration, factor)
+    for i in range(factor.shape[0]):
+        factor[i] /= np.float32(constants.hold_steps)
+    accumulate(eligibility, factor, features, constants.eligibility_decay)
 
 
 @compiled

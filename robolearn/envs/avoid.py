@@ -36,8 +36,8 @@ class AvoidParameters:
             free cell, m.
         beams_deg: angles of the range sensors to the heading, from the left, degrees.
         range_limit: greatest reading, m.
-        shy: whether `forward` has the third factor of its source, 1 − i, with i the nearness of what
-            is nearest: 0 from `range_limit` on, 1 at a touch.
+        shy: whether `forward` has the third factor of its source, 1 − i, with i the nearness of
+            what is nearest: 0 from `range_limit` on, 1 at a touch.
     """
 
     room: tuple[float, float, float, float] = (0.0, 0.0, 1.5, 1.5)

@@ -11,6 +11,7 @@ from robolearn.learning.strategies.openai_es import OpenAIES, OpenAIESConfig
 from robolearn.learning.strategies.pgpe import PGPE, PGPEConfig
 from robolearn.learning.strategies.protocol import Strategy
 from robolearn.learning.strategies.ranking import centred_ranks
+from robolearn.learning.strategies.unchanged import Unchanged
 
 __all__ = [
     "PGPE",
@@ -68,3 +69,4 @@ def make_strategy(kind: str, mean0: NDArray[Any], seed: int, **hyper: Any) -> St
 
 register("openai_es", OpenAIES)
 register("pgpe", PGPE)
+register("unchanged", Unchanged)
