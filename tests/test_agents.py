@@ -25,10 +25,10 @@ BRAINS = {
     "spiking_layer": ("spiking", {"hidden": 13, "granularity": "layer", "max_normalisation": True}),
     "spiking_stdp": ("spiking", {"hidden": 13, "rule": "stdp"}),
     "reward_hebbian": ("reward_hebbian", {"innate": [[0.1] * 12] * 3}),
-    "node_perturbation": ("node_perturbation", {"tuning": [[0, -1.0, 1.0, 4], [3, -1.0, 1.0, 3]]}),
+    "node_perturbation": ("node_perturbation", {"hold_steps": 2}),
     "node_perturbation_critic": (
         "node_perturbation",
-        {"credit": "step", "prediction": "critic", "synergies": [[1], [-1], [0]]},
+        {"credit": "step", "prediction": "critic", "synergies": [[1], [-1], [0.5]]},
     ),
     "spiking_static": ("spiking", {"hidden": 13, "rule": "none"}),
 }

@@ -53,7 +53,8 @@ def test_file_and_card_name_every_hyperparameter_there_is(kind):
 def test_without_its_folder_a_kind_is_unknown(folder):
     make_agent("mlp", 5, 2)
     shutil.rmtree(folder / "mlp")
-    with pytest.raises(UserError, match=r"unknown agent 'mlp' \(valid: gru, hebbian, spiking\)"):
+    kinds = "gru, hebbian, node_perturbation, reward_hebbian, spiking"
+    with pytest.raises(UserError, match=rf"unknown agent 'mlp' \(valid: {kinds}\)"):
         make_agent("mlp", 5, 2)
 
 

@@ -117,7 +117,7 @@ class ThreeFactorState:
         weight: (n, u, f), the plastic synapses.
         fast_weight: (n, u, f), those that forget; they add to `weight`.
         eligibility: (n, u, f).
-        expectation: (n, contexts), expected reward; NaN where nothing was heard yet.
+        expectation: (n, contexts), expected reward.
         value: (n, f), weights of the critic.
         value_trace: (n, f), their eligibility.
         total_reward: (n,), heard since the last lesson.
@@ -127,6 +127,7 @@ class ThreeFactorState:
         key: (n,) uint64, of the noise.
         age: (n,) int64, control steps lived.
         trial_age: (n,) int64, control steps since the trial began.
+        expects: (n, contexts) bool, whether anything is expected yet.
         weights_plastic: (n,) bool, False freezes everything that learns.
     """
 
@@ -143,6 +144,7 @@ class ThreeFactorState:
     key: NDArray[np.uint64]
     age: NDArray[np.int64]
     trial_age: NDArray[np.int64]
+    expects: NDArray[np.bool_]
     weights_plastic: NDArray[np.bool_]
 
 
@@ -214,6 +216,7 @@ class ThreeFactor:
             key=np.zeros(n, np.uint64),
             age=np.zeros(n, np.int64),
             trial_age=np.zeros(n, np.int64),
+            expects=np.zeros((n, self.hyper.contexts), np.bool_),
             weights_plastic=np.ones(n, np.bool_),
         )
 
@@ -239,7 +242,8 @@ class ThreeFactor:
         ):
             array[ids] = 0
         expected = self.hyper.expectation
-        state.expectation[ids] = np.nan if expected is None else expected
+        state.expectation[ids] = expected or 0.0
+        state.expects[ids] = expected is not None
         state.weight[ids] = parameters["weight"][ids]
         state.key[ids] = draw_keys(rngs)
 
@@ -272,6 +276,7 @@ class ThreeFactor:
             self._rest,
             state.eligibility,
             state.expectation,
+            state.expects,
             state.value,
             state.value_trace,
             state.total_reward,

@@ -63,6 +63,7 @@ def act_three_factor(
     rest,
     eligibility,
     expectation,
+    expects,
     value,
     value_trace,
     total_reward,
@@ -93,6 +94,7 @@ def act_three_factor(
                     rest,
                     eligibility[row],
                     expectation[row],
+                    expects[row],
                     value[row],
                     value_trace[row],
                     total_reward[row : row + 1],
@@ -187,6 +189,7 @@ def _hear(
     rest,
     eligibility,
     expectation,
+    expects,
     value,
     value_trace,
     total_reward,
@@ -197,15 +200,16 @@ def _hear(
 ):
     """Learn from the reward of the step before, for one individual."""
     modulator[0] = ZERO
-    total_reward[0] += reward
+    if math.isfinite(reward):  # a broken reward teaches nothing
+        total_reward[0] += reward
     if plastic and (trial_end or not constants.by_trial):
         heard = total_reward[0]
         rate = constants.prediction_rate
         if constants.prediction == NAIVE:
             modulator[0] = heard
         elif constants.prediction == MEAN:
-            if math.isnan(expectation[context]):  # nothing was expected before the first time
-                expectation[context] = heard
+            if not expects[context]:  # whoever expects nothing yet is not surprised
+                expectation[context], expects[context] = heard, True
             modulator[0] = predict_mean(expectation, context, heard, rate)
         else:
             modulator[0] = learn_value(
