@@ -27,6 +27,8 @@ SHIFTS: list[dict[str, Any]] = [
     {"kind": "friction", "coefficient": 0.1},
     {"kind": "gravity", "factor": 0.6},
     {"kind": "slope", "angle": -0.2},
+    {"kind": "terrain", "form": "rough", "depth": 0.1, "turn": 1},
+    {"kind": "terrain", "form": "steps", "depth": 0.05},
 ]
 
 each_world = pytest.mark.parametrize("name", WORLDS)

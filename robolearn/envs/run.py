@@ -27,8 +27,9 @@ class RunParameters:
         root: body whose motion is rewarded; it carries the first joint.
         motion: where the root's motion is read: "xpos", its place as MuJoCo last derived it, a
             substep behind the state, or "qpos", the first coordinate itself.
-        healthy_height: range of qpos[2], the height of a free root, in m; outside it the life
-            ends. None: no height ends a life, and there is no `survive`.
+        healthy_height: range of qpos[2], the height of a free root, in m, over uneven ground that
+            of the ground around it taken off; outside it the life ends. None: no height ends a
+            life, and there is no `survive`.
         reset_noise: half width of the uniform noise on qpos and deviation of the noise on qvel.
         skipped_qpos: leading elements of qpos (x and y) that are not observed.
     """
@@ -123,7 +124,8 @@ class Run(Task):
         ended = ~(np.isfinite(qpos).all(axis=1) & np.isfinite(qvel).all(axis=1))
         if self.parameters.healthy_height is not None:
             low, high = self.parameters.healthy_height
-            ended |= ~((low <= qpos[:, 2]) & (qpos[:, 2] <= high))
+            height = self.over_ground()
+            ended |= ~((low <= height) & (height <= high))
         return np.asarray(ended)
 
     def performance(self) -> NDArray[np.float64]:

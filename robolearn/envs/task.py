@@ -62,6 +62,8 @@ class Task:
         self.rewards = rewards
         self.parameters = parameters
         self.arrays: dict[str, NDArray] = {}
+        if simulation.world.terrain is not None:
+            self.arrays["terrain"] = np.full(simulation.n, -1)  # flat
 
     @property
     def observation_size(self) -> int:
@@ -132,6 +134,14 @@ class Task:
     def info(self) -> dict[str, NDArray]:
         """Return further arrays (n,) for `info`."""
         return {}
+
+    def over_ground(self) -> NDArray[np.float64]:
+        """Return the heights (n,) in m of free roots, qpos[2], over the ground around them."""
+        qpos = self.simulation.qpos
+        fields = self.simulation.world.terrain
+        if fields is None or (self.arrays["terrain"] < 0).all():
+            return qpos[:, 2]
+        return qpos[:, 2] - fields.height(self.arrays["terrain"], qpos[:, 0], qpos[:, 1])
 
     def weighted_terms(
         self, action: NDArray[np.floating]

@@ -24,7 +24,7 @@ class WalkParameters:
         clock_hz: frequency of the gait clock among the observations, Hz; None takes it away.
         action_scale: offset from the home pose at action 1, rad, for the joints of one leg from
             the trunk outwards.
-        lowest_height: height of the root, m, below which the robot has fallen.
+        lowest_height: height of the root over the ground, m, below which the robot has fallen.
         lowest_upright: cosine of the root's tilt below which the robot has fallen.
         reset_noise: half width of the uniform noise on the joint angles, rad, and deviation of
             the noise on qvel.
@@ -197,7 +197,7 @@ class Walk(Task):
 
     def terminated(self) -> NDArray[np.bool_]:
         """Return who has fallen or diverged, (n,)."""
-        low = self.simulation.qpos[:, 2] < self.parameters.lowest_height
+        low = self.over_ground() < self.parameters.lowest_height
         return low | (self._upright() < self.parameters.lowest_upright) | self.simulation.unstable
 
     def performance(self) -> NDArray[np.float64]:

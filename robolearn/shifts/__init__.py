@@ -17,6 +17,7 @@ from robolearn.shifts import (  # noqa: F401  (they register themselves)
     sensor_dropout,
     sensor_noise,
     slope,
+    terrain,
     visuomotor_mirror,
     visuomotor_rotation,
 )

@@ -189,8 +189,10 @@ class Schedule:
 
     def _end(self, shift: Shift, ids: Ids) -> None:
         self._invalidate(shift)
-        for i in ids:
+        ended = [i for i in ids if shift in self.shifts_of(i)]
+        for i in ended:
             self.active[i] = [active for active in self.active[i] if active.shift != shift]
+        shift.release(self.simulation, np.array(ended, dtype=np.int64))
 
     def _refresh(self, ids: Ids) -> None:
         """Rebuild bodies and task parameters of `ids` from their defaults and active shifts.

@@ -70,6 +70,12 @@ class Shift:
     def apply(self, simulation: Simulation, ids: Ids, memory: NDArray[np.float64]) -> None:
         """Write the model fields of the individuals `ids` (k,); memory (k, m) from `remember`."""
 
+    def release(self, simulation: Simulation, ids: Ids) -> None:
+        """Put right the state of `ids` (k,) when it ends within a life.
+
+        For shifts after whose end the restored world would not admit a state that was sound.
+        """
+
     def apply_task(self, arrays: dict[str, NDArray], ids: Ids) -> None:
         """Write the task's parameters `arrays` (n, ...) of the individuals `ids` (k,)."""
 

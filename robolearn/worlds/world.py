@@ -22,6 +22,7 @@ from robolearn.worlds.scene import (
     set_option,
     stated_mass,
 )
+from robolearn.worlds.terrain import TerrainFields, add_terrain, read_terrain
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class World:
         substeps: physics steps a control step.
         legs: by name, in the order of `env.yaml` or of the scene's builder; empty for worlds
             without legs.
+        terrain: height fields that the shift `terrain` may lay under the robot; None without it.
     """
 
     name: str
@@ -69,6 +71,7 @@ class World:
     model: mujoco.MjModel
     substeps: int
     legs: dict[str, Leg] = field(default_factory=dict)
+    terrain: TerrainFields | None = None
 
     @property
     def control_step_s(self) -> float:
@@ -147,7 +150,10 @@ def load_world(name: str, variant: str | None = None) -> World:
             raise unknown_name(f"variant of {name}", variant, variants)
         for key, value in variants[variant].items():
             set_option(spec, key, value, path)
+    terrain = read_terrain(section, "terrain" in definition.get("shifts", []), path)
     try:
+        if terrain is not None:
+            add_terrain(spec, terrain, path)
         model = compile_scene(spec)
     except ValueError as error:
         raise UserError(f"{path}: the scene does not compile ({in_line(error)})") from None
@@ -160,7 +166,7 @@ def load_world(name: str, variant: str | None = None) -> World:
         raise UserError(
             f"{path}: world.substeps must be a whole number of at least 1, got {substeps!r}"
         )
-    return World(name, definition, spec, model, substeps, legs)
+    return World(name, definition, spec, model, substeps, legs, terrain)
 
 
 def _section(definition: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
