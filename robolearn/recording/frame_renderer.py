@@ -1,5 +1,6 @@
 """Draws poses of a MuJoCo model into arrays, with whichever OpenGL works on this machine."""
 
+import copy
 from types import TracebackType
 from typing import Any
 
@@ -14,6 +15,7 @@ from robolearn.recording.camera import (
     robot_reach,
     root_body,
 )
+from robolearn.recording.damage import geom_colours
 from robolearn.recording.gl import require_gl
 from robolearn.recording.gl_context import GLContext, open_context
 
@@ -46,7 +48,10 @@ class FrameRenderer:
         width, height = size
         self._context = open_context(require_gl(), width, height)
         self._context.make_current()
-        self._drawing = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        self._drawing = mujoco.MjrContext(
+            _without_fields(model), mujoco.mjtFontScale.mjFONTSCALE_100.value
+        )
+        self._uploaded: set[int] = set()  # height fields that OpenGL knows
         # The buffer of the model's own `offwidth` may be smaller than what is asked for.
         mujoco.mjr_resizeOffscreen(width, height, self._drawing)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._drawing)
@@ -84,6 +89,7 @@ class FrameRenderer:
             self._drawing.shadowClip = self._shadow_reach_m
         _bring_sun_along(body, data, self._shadow_reach_m)
         self._context.make_current()
+        self._upload_fields(body)
         mujoco.mjv_updateScene(
             body,
             data,
@@ -97,6 +103,14 @@ class FrameRenderer:
         upside_down = np.empty((self._rectangle.height, self._rectangle.width, 3), np.uint8)
         mujoco.mjr_readPixels(upside_down, None, self._rectangle, self._drawing)
         return np.ascontiguousarray(upside_down[::-1])
+
+    def _upload_fields(self, model: mujoco.MjModel) -> None:
+        """Give OpenGL the height fields that are in sight for the first time."""
+        is_field = model.geom_type == mujoco.mjtGeom.mjGEOM_HFIELD
+        shown = is_field & (geom_colours(model)[:, 3] > 0)
+        for field in set(model.geom_dataid[shown].tolist()) - self._uploaded:
+            mujoco.mjr_uploadHField(model, self._drawing, field)
+            self._uploaded.add(field)
 
     def close(self) -> None:
         """Give the OpenGL context back; a second call does nothing."""
@@ -119,6 +133,18 @@ class FrameRenderer:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _without_fields(model: mujoco.MjModel) -> mujoco.MjModel:
+    """Return a model whose height fields are tiny.
+
+    A world has many of which few are ever seen, and to upload one costs as much as many frames.
+    """
+    if not model.nhfield:
+        return model
+    stripped = copy.copy(model)
+    stripped.hfield_nrow[:] = stripped.hfield_ncol[:] = 2
+    return stripped
 
 
 def _shadow_reach(model: mujoco.MjModel, data: mujoco.MjData, camera: Camera) -> float:
