@@ -23,6 +23,8 @@ class JointWear(Shift):
     τ = −(factor · b) q̇ − F sign(q̇), with the joint's own damping b. Range of the literature: dry
     friction × U(0.9, 1.1) (MuJoCo Playground, go1/randomize.py); wear is far beyond it. Damping
     factors multiply, dry friction adds. Dry friction costs about an eighth of the physics' speed.
+    Backlash is left out: MuJoCo has no free play, and a second joint in every drive, with limits of
+    its own, would change every body and its speed.
 
     Attributes:
         target: "all", a leg, or one joint.
