@@ -263,7 +263,7 @@ TASK = Interface(
         "cursor_rotation": np.full(3, 0.1),
         "cursor_mirror": np.zeros(3),
         "force_field": np.zeros(3),
-        "rewarded_side": np.array([0, 1, 0]),
+        "rewarded_side": np.full(3, -1),
     }
 )
 REACHING = ["visuomotor_rotation", "visuomotor_mirror", "force_field", "rewarded_side"]
@@ -281,7 +281,7 @@ def reacher() -> World:
         ("visuomotor_rotation", {"angle": 0.5}, "cursor_rotation", 0.6),
         ("visuomotor_mirror", {}, "cursor_mirror", 1),
         ("force_field", {"viscosity": -12.0}, "force_field", -12.0),
-        ("rewarded_side", {}, "rewarded_side", 0),
+        ("rewarded_side", {}, "rewarded_side", -2),
         ("rewarded_side", {"side": 0}, "rewarded_side", 0),
     ],
 )

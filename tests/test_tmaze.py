@@ -209,7 +209,8 @@ def test_the_player_earns_the_optimum_of_who_does_not_know_the_side(parameters: 
     assert not sums["touching"].any()
     # Its first guess is arm 0, so that each life loses 0.8 at the switch, and as much at first
     # where arm 0 is not the one: just what the law expects on the average.
-    first = task_of(env).arrays["rewarded_side"] != 0
+    env.reset(seed=0)
+    first = task_of(env).rewarded_arm() != task_of(env).info()["context"]
     assert sums["food"] == pytest.approx(20 - 0.8 * (1 + first))
     assert task_of(env).law.expected_pay() == pytest.approx(1 - 0.8 * 1.5 / 20)
 
@@ -320,6 +321,65 @@ def test_the_shift_moves_the_pay_to_the_other_arm_and_back():
         assert np.array_equal(here, 1 - there if 60 <= step < 120 else there)
 
 
+@pytest.mark.parametrize("cue", ["none", "delayed"])
+@pytest.mark.parametrize("side", ["other", 0, 1, 2, 3])
+def test_the_shift_moves_the_pay_to_any_of_four_arms_and_back(side: str | int, cue: str):
+    # Trials end by timeout after a second, and the life's own switch comes among them.
+    life: dict[str, Any] = {"trials": 16, "trial_s": 1.0, "switch_trials": [3, 12], "cue": cue}
+    shifted, plain = (
+        make(24, "double_tmaze", max_episode_steps=160, shifts=shifts, **life)
+        for shifts in ([f"rewarded_side:{side}@5s-10s"], [])
+    )
+    shifted.reset(seed=0)
+    plain.reset(seed=0)
+    still = np.zeros((24, 2), np.float32)
+    for step in range(150):
+        here, there = shifted.step(still)[4], plain.step(still)[4]
+        arm, lit = there["rewarded"], there["context"]
+        if 50 <= step < 100:
+            own = (arm - lit) % 4  # as counted from the lit arm
+            arm = ((3 - own if side == "other" else side) + lit) % 4
+        assert np.array_equal(here["rewarded"], arm)
+
+
+def test_the_arm_that_a_shift_rewards_is_the_one_that_pays():
+    for side, arm in enumerate(("left_left", "left_right", "right_left", "right_right")):
+        env = make(
+            4, "double_tmaze", trials=3, switch_trials=[1, 1], shifts=[f"rewarded_side:{side}"]
+        )
+        env.reset(seed=0)
+        place = env.world.model.site(arm).pos[:2]
+        for _ in range(3):
+            env.simulation.qpos[:, :2] = place
+            infos = env.step(np.zeros((4, 2), np.float32))[4]
+            assert (infos["chosen"] == side).all()
+            assert (infos["food"] == 1.0).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "message"),
+    [
+        ("tmaze", "2", "side must be a number from 0 to 1, as there are 2 arms, or 'other', got 2"),
+        ("double_tmaze", "4", "number from 0 to 3, as there are 4 arms, or 'other', got 4"),
+        ("double_tmaze", "-1", "side must be a number from 0 to .*, got -1.0, or 'other'"),
+        ("double_tmaze", "otehr", "side must be a number .*, got 'otehr', or 'other'"),
+        ("double_tmaze", "left_left", "side must be a number .*, got 'left_left', or 'other'"),
+        ("double_tmaze", "0..9", "number from 0 to 3, as there are 4 arms, or 'other', got 9"),
+        ("avoid", "1", "shift 'rewarded_side' does not apply to avoid"),
+    ],
+)
+def test_a_side_that_a_maze_does_not_have_is_refused(name: str, side: str, message: str):
+    with pytest.raises(UserError, match=message) as error:
+        make(1, name, shifts=[f"rewarded_side:{side}"])
+    assert "\n" not in str(error.value)
+
+
+def test_two_rewarded_sides_contradict():
+    with pytest.raises(UserError, match="rewarded_side:1 contradicts rewarded_side:other"):
+        make(1, "double_tmaze", shifts=["rewarded_side:1@5s", "rewarded_side:other@8s"])
+    make(1, "double_tmaze", shifts=["rewarded_side:1@5s-8s", "rewarded_side:other@8s"])
+
+
 def test_trials_of_a_row_are_those_of_the_row_alone():
     many = make(4, trials=6, switch_trials=[2, 3], threads=2)
     player, observation = MazePlayer(many), many.reset(seed=5)[0]
@@ -349,7 +409,6 @@ def test_trials_of_a_row_are_those_of_the_row_alone():
         ({"first_side": 2}, "first_side must be below 2"),
         ({"probability": 0.3}, "probability"),
         ({"cue": "delay"}, "did you mean 'delayed'"),
-        ({"shifts": ["rewarded_side:2"]}, "side must be below 2 arms"),
         ({"shifts": ["limb_damage:front_left:dead"]}, "does not apply to tmaze"),
     ],
 )

@@ -17,6 +17,7 @@ from robolearn.envs.reward_law import RewardLaw
 from robolearn.envs.task import ObservationSlice, Task
 from robolearn.envs.wheeled_body import WHEELS, WheeledBody
 from robolearn.errors import UserError, unknown_name
+from robolearn.shifts.rewarded_side import MIRRORED, OWN
 from robolearn.simulation import Ids, Simulation
 from robolearn.worlds import World
 
@@ -145,9 +146,10 @@ class TMaze(Task):
         self._trial_steps = max(1, round(parameters.trial_s / world.control_step_s))
         self._cue_steps = max(1, round(parameters.cue_s / world.control_step_s))
         self.arrays = {
-            "rewarded_side": np.zeros(n, np.int64),  # s of the law
+            "rewarded_side": np.full(n, OWN),  # the law's own, its mirror image, or an arm
             "arms": np.full(n, arms),
         }
+        self._side = np.zeros(n, np.int64)  # s of the law
         self._time = simulation.read("time")
         self._time_before = np.zeros(n)
         # Drawn for a life
@@ -180,8 +182,7 @@ class TMaze(Task):
         trials, noise = self.parameters.trials, self.parameters
         scale = [noise.start_noise, noise.start_noise, noise.heading_noise]
         for i, rng in zip(ids, rngs, strict=True):
-            side, self._displaced[i], self._cues[i], self._luck[i] = self.law.draw(rng)
-            self.arrays["rewarded_side"][i] = side
+            self._side[i], self._displaced[i], self._cues[i], self._luck[i] = self.law.draw(rng)
             self._starts[i] = scale * rng.uniform(-1, 1, (trials, 3))
         self._starts[ids, :, :2] += self._start[:2]
         for array in (self._trial, self._step_of_trial, self._sense, self._food):
@@ -221,8 +222,11 @@ class TMaze(Task):
 
     def rewarded_arm(self) -> NDArray[np.int64]:
         """Return the arm that pays in the present trial, (n,)."""
-        shown = self._cues[self._row, self._trial] + self._displaced[self._row, self._trial]
-        return (self.arrays["rewarded_side"] + shown) % self.law.arms
+        arms, shifted = self.law.arms, self.arrays["rewarded_side"]
+        side = (self._side + self._displaced[self._row, self._trial]) % arms
+        side = np.where(shifted == MIRRORED, arms - 1 - side, side)
+        side = np.where(shifted >= 0, shifted, side)
+        return (side + self._cues[self._row, self._trial]) % arms
 
     def reward_terms(self, action: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:
         """Judge the step; return the terms of the class docstring, (n,) each."""

@@ -11,7 +11,9 @@ from robolearn.shifts.interface import Interface
 from robolearn.shifts.shift import Ids, Shift, register, whole_number
 
 OTHER = "other"
-_MOST_ARMS = 4
+# What the task's parameter may hold beside the number of an arm.
+OWN, MIRRORED = -1, -2
+_MOST_ARMS = 64
 
 
 @register
@@ -19,9 +21,11 @@ _MOST_ARMS = 4
 class RewardedSide(Shift):
     """Reward another arm of the maze than before.
 
-    Arms are numbered from the left, beginning with 0; "other" mirrors the rewarded arm of the life,
-    left for right: s' = A − 1 − s of A arms. Reversal learning as in Soltoggio et al. 2008. The
-    mirror composes with nothing: another arm contradicts it.
+    Arms are numbered from the left, beginning with 0. A life has a law of its own, by which the
+    rewarded arm s may change in mid-life: "other" mirrors what it says, left for right,
+    s' = A − 1 − s of A arms; a number stands in place of it as long as the shift acts. With cues, s
+    is the arm as counted from the lit one. Reversal learning as in Soltoggio et al. 2008. Two of
+    them contradict.
 
     Attributes:
         side: "other", or the number of an arm.
@@ -42,21 +46,17 @@ class RewardedSide(Shift):
     def check_interface(self, interface: Interface) -> None:
         """Raise UserError unless the task rewards one of several arms, this one among them."""
         interface.check_array("rewarded_side", self.kind)
-        arms = int(np.min(_arms(interface.arrays)))
+        arms = int(np.min(interface.arrays.get("arms", 2)))
         if self.side != OTHER and int(self.side) >= arms:
-            raise UserError(f"rewarded_side: side must be below {arms} arms, got {self.side}")
+            raise UserError(
+                f"rewarded_side: side must be a number from 0 to {arms - 1}, as there are {arms} "
+                f"arms, or {OTHER!r}, got {self.side}"
+            )
 
     def apply_task(self, arrays: dict[str, NDArray], ids: Ids) -> None:
         """Write the rewarded arm of the individuals `ids`."""
-        side = arrays["rewarded_side"]
-        last = np.broadcast_to(_arms(arrays), side.shape)[ids] - 1
-        side[ids] = last - side[ids] if self.side == OTHER else int(self.side)
+        arrays["rewarded_side"][ids] = MIRRORED if self.side == OTHER else int(self.side)
 
     def contradicts(self, other: Shift, world: object) -> bool:
         """Return whether `other` rewards another arm."""
         return isinstance(other, RewardedSide)
-
-
-def _arms(arrays: dict[str, NDArray]) -> NDArray:
-    """Return how many arms the mazes have, (n,) or (): two, unless the task says otherwise."""
-    return arrays.get("arms", np.array(2))
