@@ -69,11 +69,11 @@ def test_the_files_are_those_that_the_recorder_wrote(
 ):
     seen = {}
 
-    def record(out: Path, trajectory: object, models: object, **options: object) -> list[Path]:
-        seen.update(options)
+    def record(out: Path, trajectory: object, models: object, camera: object, **options: object):
+        seen.update(options, camera=camera)
         return [out.with_suffix(".npz")]
 
     monkeypatch.setattr(filming, "record", record)
     files = film_life(trained.folder, tmp_path / "film", [], life_s=0.1, strict=True)
     assert files == [tmp_path / "film.npz"]
-    assert seen == {"strict": True, "caption": "tiny, seed 0"}
+    assert seen == {"strict": True, "caption": "tiny, seed 0", "camera": None}

@@ -21,7 +21,7 @@ _LINE_DAMAGED = (255, 120, 110, 255)
 
 
 def smoothed_speed(trajectory: Trajectory) -> NDArray[np.float64]:
-    """The mean speed (T,) in m/s over the last half second at each step."""
+    """The mean speed (T,), or what was measured, over the last half second at each step."""
     window = max(1, round(SMOOTHING_S / trajectory.control_step_s))
     total = np.concatenate([[0.0], np.cumsum(trajectory.speed, dtype=np.float64)])
     end = np.arange(1, len(trajectory) + 1)
@@ -29,9 +29,14 @@ def smoothed_speed(trajectory: Trajectory) -> NDArray[np.float64]:
     return (total[end] - total[start]) / (end - start)
 
 
-def speed_text(speed: float) -> str:
-    """A speed in m/s for people, who know no negative zero."""
-    return f"{round(float(speed), 2) + 0.0:.2f} m/s"
+def speed_text(speed: float, measure: tuple[str, str] = ("speed", "m/s")) -> str:
+    """A speed in m/s for people, who know no negative zero, or another (name, unit).
+
+    What comes once in a trial has no value at an instant: of that the name alone.
+    """
+    name, unit = measure
+    value = f"{round(float(speed), 2) + 0.0:.2f}"
+    return {"m/s": f"{value} m/s", "1": f"{name} {value}"}.get(unit, name)
 
 
 class Captions:
@@ -60,7 +65,13 @@ class Captions:
             self._write(draw, (margin, margin), self._title, large)
         self._write(draw, (margin, margin + large * 1.35), trajectory.world, small, fill=_DIM)
         right = self._width - margin
-        self._write(draw, (right, margin), speed_text(self._speed[step]), large, anchor="ra")
+        self._write(
+            draw,
+            (right, margin),
+            speed_text(self._speed[step], trajectory.measure),
+            large,
+            anchor="ra",
+        )
         self._write(
             draw, (right, margin + large * 1.35), f"{time_s:.1f} s", small, anchor="ra", fill=_DIM
         )

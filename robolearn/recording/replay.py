@@ -141,7 +141,9 @@ class _Stage:
             return
         self._next_readout_s = time_s + READOUT_INTERVAL_S
         ended = "" if self._trajectory.alive[step] else " · life ended"
-        self._label.text = f"{speed_text(self._speed[step])} · {time_s:.1f} s{ended}"
+        self._label.text = (
+            f"{speed_text(self._speed[step], self._trajectory.measure)} · {time_s:.1f} s{ended}"
+        )
         self._damage.text = ", ".join(
             f"{shift.title} · {time_s - shift.onset_s:.1f} s ago" for shift in shifts
         )

@@ -59,8 +59,9 @@ class ShiftEvent:
 class Trajectory:
     """The states of one individual at T consecutive control steps; row k is at k * control_step_s.
 
-    `qpos` (T, nq) is in MuJoCo's units (m, rad, unit quaternions), `speed` (T,) in m/s, `reward`
-    (T,) per control step, `alive` (T,) False once the life has ended. `mocap_pos` (T, nmocap, 3)
+    `qpos` (T, nq) is in MuJoCo's units (m, rad, unit quaternions), `speed` (T,) is what `measure`
+    names with its unit, usually in m/s. `reward` (T,) is per control step, `alive` (T,) False once
+    the life has ended. `mocap_pos` (T, nmocap, 3)
     in m holds the places of moved scenery, where a world has some. Raises ValueError when the
     shapes do not agree.
     """
@@ -76,6 +77,7 @@ class Trajectory:
     agent: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     mocap_pos: NDArray[np.floating] | None = None
+    measure: tuple[str, str] = ("speed", "m/s")
 
     def __post_init__(self) -> None:
         if self.qpos.ndim != 2 or len(self.qpos) == 0:
@@ -120,6 +122,7 @@ class Trajectory:
             "seed": int(self.seed),
             "agent": self.agent,
             "versions": dict(self.versions),
+            "measure": list(self.measure),
         }
         arrays = {name: getattr(self, name) for name in ("qpos", "speed", "reward", "alive")}
         if self.mocap_pos is not None:
@@ -164,6 +167,7 @@ class Trajectory:
                 seed=int(about["seed"]),
                 agent=str(about["agent"]),
                 versions={str(key): str(value) for key, value in about["versions"].items()},
+                measure=_measure_from_json(about),
                 **arrays,
             )
         # A truncated or foreign archive fails in as many ways as there are layers below.
@@ -182,6 +186,11 @@ class Trajectory:
                 f"trajectory {str(path)!r} cannot be read ({error}): it must be a .npz that "
                 "robolearn wrote"
             ) from error
+
+
+def _measure_from_json(about: Mapping) -> tuple[str, str]:
+    name, unit = about.get("measure", ("speed", "m/s"))  # older files know of speeds alone
+    return str(name), str(unit)
 
 
 def _shift_from_json(content: Mapping) -> ShiftEvent:

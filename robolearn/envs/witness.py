@@ -1,0 +1,86 @@
+"""Writes down what a film needs of one life, whoever lives it."""
+
+from collections.abc import Mapping
+
+import mujoco
+import numpy as np
+
+from robolearn.definitions import definition_folder, read_yaml
+from robolearn.envs.vector_env import RobotVectorEnv
+from robolearn.recording import ShiftEvent, Trajectory
+from robolearn.shifts import Shift
+from robolearn.worlds import World
+
+
+def film_camera(name: str) -> str | None:
+    """Return the camera that shows the env `name` best; None for one that follows the robot."""
+    return read_yaml(definition_folder("envs", name) / "env.yaml").get("preview_camera")
+
+
+class Witness:
+    """Watches the individual in row 0 of an env.
+
+    Attributes:
+        models: the body from each control step on at which it changed, (step, body).
+    """
+
+    def __init__(self, env: RobotVectorEnv):
+        self.env = env
+        self.models: list[tuple[int, mujoco.MjModel]] = []
+        self._qpos: list[np.ndarray] = []
+        self._mocap_pos: list[np.ndarray] = []  # (nmocap, 3) each
+        self._performance: list[float] = []
+        self._reward: list[float] = []
+        self._spans: dict[Shift, tuple[int, int | None]] = {}
+        self._active: list[Shift] | None = None
+
+    def see(self, step: int, reward: float) -> None:
+        """Note the body and its motion after a control step, of which there were `step` before."""
+        active = self.env.schedule.shifts_of(0)
+        if active != self._active:
+            self.models.append((step, self.env.simulation.model_of(0)))
+            for shift in set(active) - set(self._active or []):
+                self._spans[shift] = (step, None)
+            for shift in set(self._active or []) - set(active):
+                self._spans[shift] = (self._spans[shift][0], step)
+            self._active = active
+        self._qpos.append(self.env.simulation.qpos[0].copy())
+        self._mocap_pos.append(self.env.simulation.read("mocap_pos")[0].copy())
+        self._performance.append(float(self.env.task.performance()[0]))
+        self._reward.append(reward)
+
+    def trajectory(self, seed: int, agent: str, versions: Mapping[str, str]) -> Trajectory:
+        """Return what was seen; `seed`, `agent` and `versions` say whose life it was."""
+        world, task = self.env.world, self.env.task
+        return Trajectory(
+            world=world.definition["id"],
+            control_step_s=world.control_step_s,
+            qpos=np.stack(self._qpos),
+            mocap_pos=np.stack(self._mocap_pos) if world.model.nmocap else None,
+            speed=np.array(self._performance),
+            reward=np.array(self._reward),
+            alive=np.ones(len(self._qpos), np.bool_),
+            shifts=tuple(self._events()),
+            seed=seed,
+            agent=agent,
+            versions=versions,
+            measure=(task.performance_name, task.performance_unit),
+        )
+
+    def _events(self) -> list[ShiftEvent]:
+        """Return what changed in the body, in order of onset."""
+        step_s, world = self.env.world.control_step_s, self.env.world
+        return [
+            ShiftEvent(
+                spec=f"{shift.label}@{begin * step_s:g}s",
+                onset_s=begin * step_s,
+                end_s=None if end is None else end * step_s,
+                legs=shift.legs(world),
+                bodies=tuple(body for leg in shift.legs(world) for body in _bodies(world, leg)),
+            )
+            for shift, (begin, end) in sorted(self._spans.items(), key=lambda item: item[1][0])
+        ]
+
+
+def _bodies(world: World, leg: str) -> list[str]:
+    return [world.model.body(body).name for body in world.legs[leg].bodies]
