@@ -37,7 +37,8 @@ class Terrain(Shift):
     (`world.terrain` of env.yaml). Begun in mid-life, the ground gives way by at most its depth and
     the robot drops; ended, it comes back, and who would be in it is lifted until it stands on it.
     Heights that end a life are measured from the ground around the robot; what it observes is not
-    changed. Two terrains contradict; a slope inclines it.
+    changed. Two terrains contradict; a slope inclines it. A step on it takes a third to a half
+    longer than on the plane.
 
     Attributes:
         form: "rough": bumps about a grain wide, all heights equally common; "steps": square slabs
