@@ -143,23 +143,26 @@ def _arms(label: str, log: TrialLog) -> dict[str, Any]:
 
 
 def reach() -> dict[str, Any]:
-    """End-point error over D after 2,000 trials, frozen and without noise, over 64 trials."""
+    """End-point error over D of 64 trials, frozen and without noise, after 2,000 and after none."""
+    held_out = ("env.parameters.held_out=[1,4]",)
     rows = {}
-    for label, overrides, shifts in (
-        ("8 targets", (), ()),
-        ("held-out targets 1 and 4", ("env.parameters.held_out=[1,4]",), ("probe:held_out@2000s",)),
+    for label, trials, overrides, shifts in (
+        ("8 targets", 2000, (), ()),
+        ("held-out targets 1 and 4", 2000, held_out, ("probe:held_out@2000s",)),
+        ("nothing learned", 0, (), ()),
     ):
-        log, test = TrialLog("endpoint_error", "hand_speed"), 2000 * 50
+        log, test = TrialLog("endpoint_error", "hand_speed"), trials * 50
         let_live(
-            "reach_node_perturbation", "env.life_s=2064.0", *overrides,
+            "reach_node_perturbation", f"env.life_s={trials + 64:.1f}", *overrides,
             listener=log, shifts=shifts, frozen_from=test, quiet_from=test,
         )  # fmt: skip
         error, speed = log.table("endpoint_error") / DISTANCE_M, log.table("hand_speed")
         figure = error[:, -64:].mean(axis=1)
+        learning = error[:, :trials].mean(axis=0).reshape(-1, 50)  # of 50 trials each
         rows[label] = {
             "error": report(f"{label}: error / D", figure, figure <= 0.15),
             "speed": report(f"{label}: final speed, m/s", speed[:, -64:].mean(axis=1)),
-            "curve": error[:, :2000].mean(axis=0).reshape(-1, 50).mean(axis=1).round(4).tolist(),
+            "curve": learning.mean(axis=1).round(4).tolist(),
         }
     return rows
 

@@ -124,22 +124,6 @@ def test_frozen_learners_change_nothing_but_their_age_and_noise():
     assert state.expects[2].tolist() == [False, True]
 
 
-def test_fast_weights_forget_and_slow_ones_do_not():
-    agent, parameters, state = a_learner(
-        credit="step", prediction="none", fast_share=0.5, fast_keep=0.5
-    )
-    feedback = Feedback.first(3)
-    for reward in (0.0, 1.0):
-        feedback.reward[:] = reward
-        agent.act(parameters, state, np.ones((3, 2), np.float32), feedback)
-    slow, fast = state.weight.copy(), state.fast_weight.copy()
-    np.testing.assert_allclose(fast, 0.5 * (slow - 0.1), rtol=1e-4)
-    feedback.reward[:] = 0.0
-    agent.act(parameters, state, np.ones((3, 2), np.float32), feedback)
-    np.testing.assert_array_equal(state.weight, slow)
-    np.testing.assert_allclose(state.fast_weight, 0.5 * fast, rtol=1e-6)
-
-
 def test_the_population_code_peaks_at_the_preferred_value_and_sums_to_one():
     agent = make_agent("node_perturbation", 2, 1, [0.5, 1.0], inputs=[], tuning=[[0, -1.0, 1.0, 5]])
     state = agent.new_state(3)

@@ -1,8 +1,7 @@
 """Learners from reward: one layer of plastic synapses, eligibility × modulator × stabiliser.
 
 Rules after Williams 1992 and Fiete & Seung 2006 (`plasticity.node_perturbation`), Frémaux et al.
-2010 (`plasticity.reward_modulated_hebb`, `plasticity.reward_prediction`); two rates of learning and
-forgetting after Smith, Ghazizadeh & Shadmehr 2006 (PLoS Biology 4:e179).
+2010 (`plasticity.reward_modulated_hebb`, `plasticity.reward_prediction`).
 """
 
 import math
@@ -48,8 +47,8 @@ class ThreeFactorHyperparameters:
             "node_perturbation", the noise alone, over its variance.
         inputs: elements of the observation that enter as they are; null for all, [] for none.
         tuning: a population code: [element, first, last, units] for each axis of a grid of Gaussian
-            units whose preferred values lie evenly from first to last, in the element's unit.
-        tuning_width: standard deviation of a unit's field, in distances of preferred values.
+            units whose preferred values lie evenly from first to last, in the element's unit; their
+            distance is the standard deviation of a field.
         innate: a reflex that does not learn: for every action the weights of all elements (over
             their typical magnitude) and of a constant 1; empty for none.
         synergies: for every action, how much of it each learning unit drives: [[1], [-1]] is one
@@ -67,15 +66,12 @@ class ThreeFactorHyperparameters:
         prediction_rate: by how much of its error a prediction moves.
         discount: γ of the critic, for a step.
         learning_rate: η; for node perturbation of the gradient itself, since ξ is over σ².
-        fast_share: part of η that goes to weights which forget.
-        fast_keep: what these keep, from one hearing of reward to the next.
         weight_bound: weights stay within ± this.
     """
 
     rule: Literal["hebb", "node_perturbation"] = "node_perturbation"
     inputs: tuple[Index, ...] | None = None
     tuning: Annotated[tuple[Tuning, ...], Len(0, 8)] = ()
-    tuning_width: Annotated[float, Interval(gt=0, le=100)] = 1.0
     innate: tuple[tuple[float, ...], ...] = ()
     synergies: tuple[tuple[float, ...], ...] = ()
     exploration: Annotated[float, Interval(gt=0, le=100)] = 0.1
@@ -89,8 +85,6 @@ class ThreeFactorHyperparameters:
     prediction_rate: Fraction = 0.2
     discount: Fraction = 0.9
     learning_rate: Annotated[float, Interval(ge=0, le=1e6)] = 0.01
-    fast_share: Fraction = 0.0
-    fast_keep: Fraction = 1.0
     weight_bound: Annotated[float, Interval(gt=0, le=1e6)] = 4.0
 
     def __post_init__(self) -> None:
@@ -115,7 +109,6 @@ class ThreeFactorState:
 
     Attributes:
         weight: (n, u, f), the plastic synapses.
-        fast_weight: (n, u, f), those that forget; they add to `weight`.
         eligibility: (n, u, f).
         expectation: (n, contexts), expected reward.
         value: (n, f), weights of the critic.
@@ -132,7 +125,6 @@ class ThreeFactorState:
     """
 
     weight: Float
-    fast_weight: Float
     eligibility: Float
     expectation: Float
     value: Float
@@ -153,12 +145,11 @@ class ThreeFactor:
 
     With x the features (elements as they are, a population code, or a constant 1 where there is no
     code) and o the observation over its typical magnitudes:
-        u = (W + W_fast) x + ξ,  ξ ~ N(0, exploration²) held for `hold_steps`
+        u = W x + ξ,  ξ ~ N(0, exploration²) held for `hold_steps`
         action = clip(innate [o, 1] + S u, ±1),  S the synergies
         e ← λ e + f x / hold_steps,  f = u (hebb) or ξ / σ² (node_perturbation)
     and when reward is heard, with R its sum since the last time and M = R - prediction:
-        W ← bound(W + (1 - fast_share) η M e)
-        W_fast ← fast_keep · bound(W_fast + fast_share η M e)
+        W ← bound(W + η M e)
     A trial's end clears e.
 
     Claim: with node perturbation, `hold_steps` 1, credit by trial and no decay, the mean change of
@@ -191,7 +182,6 @@ class ThreeFactor:
         self.unit_size = self._constants.synergies.shape[1]
         layer = (self.unit_size, self.feature_size)
         self._genome = Genome((Gene("weight", layer, scale=0.1),))
-        self._rest = np.zeros(layer, np.float32)
 
     @property
     def is_plastic(self) -> bool:
@@ -210,7 +200,7 @@ class ThreeFactor:
     def new_state(self, n: int) -> ThreeFactorState:
         """Allocate the state of `n` individuals, to be filled by `reset`."""
         u, f = self.unit_size, self.feature_size
-        shapes = [(u, f)] * 3 + [(self.hyper.contexts,), (f,), (f,), (), (), (f,), (u,)]
+        shapes = [(u, f)] * 2 + [(self.hyper.contexts,), (f,), (f,), (), (), (f,), (u,)]
         return ThreeFactorState(
             *(np.zeros((n, *shape), np.float32) for shape in shapes),
             key=np.zeros(n, np.uint64),
@@ -229,7 +219,6 @@ class ThreeFactor:
     ) -> None:
         """Start new lives in the rows `ids`: innate weights, a key of noise, all else zero."""
         for array in (
-            state.fast_weight,
             state.eligibility,
             state.value,
             state.value_trace,
@@ -272,8 +261,6 @@ class ThreeFactor:
             feedback.explore,
             feedback.alive,
             state.weight,
-            state.fast_weight,
-            self._rest,
             state.eligibility,
             state.expectation,
             state.expects,
@@ -324,7 +311,7 @@ def _constants(hyper: ThreeFactorHyperparameters, inverse_scales: Float, a: int)
     tuned = np.array([axis[0] for axis in hyper.tuning], np.int64)
     axes = [np.linspace(first, last, units) for _, first, last, units in hyper.tuning]
     centres = np.array(list(product(*axes)) if axes else np.zeros((0, 0)))  # (u, m)
-    widths = [hyper.tuning_width * (axis[1] - axis[0]) for axis in axes]
+    widths = [axis[1] - axis[0] for axis in axes]
     tau_s = hyper.eligibility_tau_s
     decay = 1.0 if tau_s is None else math.exp(-hyper.control_step_s / tau_s)
     return Constants(
@@ -344,7 +331,5 @@ def _constants(hyper: ThreeFactorHyperparameters, inverse_scales: Float, a: int)
         prediction_rate=np.float32(hyper.prediction_rate),
         discount=np.float32(hyper.discount),
         learning_rate=np.float32(hyper.learning_rate),
-        fast_share=np.float32(hyper.fast_share),
-        fast_keep=np.float32(hyper.fast_keep),
         weight_bound=np.float32(hyper.weight_bound),
     )

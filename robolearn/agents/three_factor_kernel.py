@@ -17,7 +17,7 @@ from robolearn.plasticity.eligibility import accumulate
 from robolearn.plasticity.node_perturbation import perturbation_factor
 from robolearn.plasticity.reward_modulated_hebb import activity_factor
 from robolearn.plasticity.reward_prediction import learn_value, predict_mean
-from robolearn.plasticity.three_factor import decay_towards, modulate
+from robolearn.plasticity.three_factor import modulate
 
 HEBB, NODE_PERTURBATION = 0, 1
 NAIVE, MEAN, CRITIC = 0, 1, 2
@@ -43,8 +43,6 @@ class Constants(NamedTuple):
     prediction_rate: np.float32
     discount: np.float32
     learning_rate: np.float32
-    fast_share: np.float32
-    fast_keep: np.float32
     weight_bound: np.float32
 
 
@@ -59,8 +57,6 @@ def act_three_factor(
     explore,
     alive,
     weight,
-    fast_weight,
-    rest,
     eligibility,
     expectation,
     expects,
@@ -90,8 +86,6 @@ def act_three_factor(
                     context[row] if constants.per_context else 0,
                     plastic[row],
                     weight[row],
-                    fast_weight[row],
-                    rest,
                     eligibility[row],
                     expectation[row],
                     expects[row],
@@ -111,7 +105,7 @@ def act_three_factor(
                 for i in range(noise.shape[1]):
                     noise[row, i] = size * normal_at(key[row], age[row], i)
             activity = np.empty(noise.shape[1], np.float32)
-            _excite(weight[row], fast_weight[row], present, noise[row], constants, activity)
+            _excite(weight[row], present, noise[row], constants, activity)
             _drive(x, activity, constants, action[row])
             if plastic[row]:
                 _remember(activity, noise[row], present, constants, eligibility[row])
@@ -148,12 +142,10 @@ def _encode_features(x, constants, out):
 
 
 @compiled
-def _excite(weight, fast_weight, features, noise, constants, activity):
+def _excite(weight, features, noise, constants, activity):
     """Write the activity (u,) of the learning units of one individual."""
     for i in range(activity.shape[0]):
         activity[i] = noise[i] + weighted_sum(weight[i], ZERO, features)
-        if constants.fast_share > ZERO:
-            activity[i] += weighted_sum(fast_weight[i], ZERO, features)
 
 
 @compiled
@@ -185,8 +177,6 @@ def _hear(
     context,
     plastic,
     weight,
-    fast_weight,
-    rest,
     eligibility,
     expectation,
     expects,
@@ -223,11 +213,9 @@ def _hear(
                 constants.discount,
                 ONE,
             )
-        gain = constants.learning_rate * modulator[0]
-        modulate(weight, eligibility, gain * (ONE - constants.fast_share), constants.weight_bound)
-        if constants.fast_share > ZERO:
-            modulate(fast_weight, eligibility, gain * constants.fast_share, constants.weight_bound)
-            decay_towards(fast_weight, rest, constants.fast_keep)
+        modulate(
+            weight, eligibility, constants.learning_rate * modulator[0], constants.weight_bound
+        )
     if trial_end or not constants.by_trial:
         total_reward[0] = ZERO
     if trial_end and plastic:

@@ -17,7 +17,7 @@ from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.envs.witness import Witness, film_camera
 from robolearn.errors import UserError
 from robolearn.recording import Trajectory, record
-from robolearn.shifts import parse_shifts
+from robolearn.worlds import load_world
 
 SECONDS = 10.0
 _PACKAGES = ("mujoco", "numpy", "gymnasium")
@@ -40,15 +40,20 @@ def live_scripted(
     """
     if not 0 < life_s < float("inf"):
         raise UserError(f"the length of the life must be above 0 s, got {life_s:g}")
-    env = RobotVectorEnv(name, 1, autoreset_mode="Disabled", threads=1)
-    known = env.world.definition.get("scripted", [])
+    world = load_world(name)
+    known = world.definition.get("scripted", [])
     if controller is None and not known:
         raise UserError(f"env {name}: no scripted controller is known to drive it")
     chosen: str = controller or known[0]
+    env = RobotVectorEnv(
+        name,
+        1,
+        max_episode_steps=max(1, round(life_s / world.control_step_s)),
+        autoreset_mode="Disabled",
+        threads=1,
+        shifts=shifts,
+    )
     act = scripted_policy(chosen, env)
-    env.max_episode_steps = max(1, round(life_s / env.world.control_step_s))
-    env.schedule.life_s = env.max_episode_steps * env.world.control_step_s
-    env.schedule.set_plans(parse_shifts(shifts))
     observation, _ = env.reset(seed=seed)
     witness, done = Witness(env), False
     while not done:

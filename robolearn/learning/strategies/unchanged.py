@@ -25,7 +25,7 @@ class Unchanged:
 
     def __init__(self, mean0: Array, seed: int, config: UnchangedConfig) -> None:
         self._mean = np.array(mean0, np.float64)
-        self._seed = np.array(seed, np.int64)
+        del seed, config  # nothing is drawn
         self._generation = 0
 
     @property
@@ -60,10 +60,9 @@ class Unchanged:
         self._generation += 1
 
     def state(self) -> State:
-        """Return copies of genome, seed and generation."""
+        """Return copies of genome and generation."""
         return {
             "mean": self.mean,
-            "seed": self._seed.copy(),
             "generation": np.array(self._generation, np.int64),
         }
 
@@ -74,5 +73,5 @@ class Unchanged:
             ValueError: an array is missing, unknown, or of the wrong shape.
         """
         loaded = copy_matching(state, self.state())
-        self._mean, self._seed = loaded["mean"], loaded["seed"]
+        self._mean = loaded["mean"]
         self._generation = int(loaded["generation"])
