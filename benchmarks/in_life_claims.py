@@ -182,7 +182,7 @@ def _adapt(shift: str, measure: str, size: float | None) -> dict[str, Any]:
     spans = [f"{shift}@2000s-2500s", f"{shift}@3000s-3500s"]
     log = TrialLog(measure, "feedback", "endpoint_error")
     let_live(
-        "reach_adaptation_node_perturbation",
+        "reach_adaptation_node_perturbation", "env.life_s=3504.0",
         listener=log, shifts=spans,
     )  # fmt: skip
     seen = np.where(log.table("feedback") == 0, log.table(measure), np.nan)

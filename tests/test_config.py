@@ -8,7 +8,9 @@ import yaml
 from tiny_run import tiny_config, tiny_mapping, write_tiny
 
 from robolearn.config import load_config, parse_config
+from robolearn.definitions import data_folder
 from robolearn.errors import UserError
+from robolearn.zoo import build_agent, make_env
 
 
 @pytest.fixture
@@ -141,6 +143,16 @@ def test_a_recipe_is_found_by_name_and_by_path(monkeypatch: pytest.MonkeyPatch, 
     assert by_name == load_config("configs/quickstart.yaml") == load_config("quickstart.yaml")
     write_tiny(tmp_path / "quickstart")
     assert load_config("quickstart").name == "tiny"
+
+
+@pytest.mark.parametrize(
+    "path", sorted(data_folder("configs").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_every_shipped_recipe_is_valid_and_its_brain_fits_its_world(path: Path):
+    config = load_config(path)
+    agent = build_agent(config, make_env(config, 1))
+    assert agent.kind == config.agent.kind
+    assert config.name.replace("-", "_") == path.stem
 
 
 @pytest.mark.parametrize("source", ["quickstrat", "nowhere/quickstart", ".", "/"])
