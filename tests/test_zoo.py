@@ -15,7 +15,7 @@ from tiny_run import tiny_config, tiny_mapping
 import robolearn
 from robolearn import definitions, training
 from robolearn.agents import registry
-from robolearn.config import parse_config
+from robolearn.config import load_config, parse_config
 from robolearn.errors import UserError
 from robolearn.lifetime import Moment, live
 from robolearn.tracking.checkpoint import load_arrays, save_arrays
@@ -117,6 +117,33 @@ def test_a_vector_loop_acts_as_the_agents_lived(brain: Path):
         assert actions.shape == (3, 12)
         np.testing.assert_array_equal(actions[alive[step]], lived[step][alive[step]])
         observation, reward, *_ = env.step(actions)
+
+
+def test_a_learner_from_trials_learns_in_a_plain_loop_as_in_its_lives(tmp_path: Path):
+    overrides = ["env.life_s=3.0", "learning.lifetimes=2", "tracking.wandb=off"]
+    overrides += ["agent.expectation=-0.5"]  # so that the first trial already surprises
+    training.train(
+        load_config("reach_node_perturbation", overrides), tmp_path / "run", ["robolearn"]
+    )
+    policy = robolearn.load(tmp_path / "run")
+    trained = policy.trained
+    lived: list[np.ndarray] = []
+    live(
+        make_env(trained.config, 1, 3.0),
+        trained.agent,
+        trained.agent.express(trained.genome[None]),
+        [3],
+        listener=lambda moment: lived.append(moment.action[0].copy()),
+    )
+    env = gymnasium.make(policy.env_id, max_episode_steps=150)
+    for hears_of_trials in (True, False):
+        observation, info = env.reset(seed=3)
+        policy.reset(seed=3)
+        reward, actions = 0.0, []
+        for _ in range(150):
+            actions.append(policy(observation, reward, info if hears_of_trials else None))
+            observation, reward, _, _, info = env.step(actions[-1])
+        assert np.array_equal(np.stack(actions), np.stack(lived)) == hears_of_trials
 
 
 def test_a_restarted_brain_forgets_and_the_others_do_not(run: Path):

@@ -1,5 +1,6 @@
 """A trained agent as a function from observations to actions, for a plain Gymnasium loop."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ class Policy:
         observation, info = env.reset(seed=0)
         policy.reset(seed=0)
         action = policy(observation)                    # and then, after every step:
-        action = policy(observation, reward)
+        action = policy(observation, reward, info)
 
     With the seeds of the env it acts, bit for bit, as in the lifetimes of training and evaluation.
 
@@ -68,12 +69,18 @@ class Policy:
         streams = [self._rngs[i] for i in ids]
         self.trained.agent.reset(self._parameters, self._state, ids, streams)
 
-    def __call__(self, observation: ArrayLike, reward: ArrayLike = 0.0) -> NDArray[np.float32]:
+    def __call__(
+        self,
+        observation: ArrayLike,
+        reward: ArrayLike = 0.0,
+        info: Mapping[str, Any] | None = None,
+    ) -> NDArray[np.float32]:
         """Return the action (a,) for an observation (o,), or (n, a) for (n, o).
 
         Args:
             observation: what the env returned.
             reward: of the step before, a number or (n,); agents may learn from it. 0 at first.
+            info: of the step before; agents that learn from whole trials hear in it when one ends.
 
         Raises:
             UserError: the observation has another size than the agent was built for, or another
@@ -96,6 +103,9 @@ class Policy:
             )
         feedback = Feedback.first(self._n)
         feedback.reward[:] = reward
+        for name in ("trial_end", "context"):
+            if info is not None and name in info:
+                getattr(feedback, name)[:] = info[name]
         action = self.trained.agent.act(self._parameters, self._state, rows, feedback)
         return action[0] if single else action
 
