@@ -1,4 +1,4 @@
-"""The command line: list, train, evaluate, record, bench. Heavy modules load when a verb runs."""
+"""The command line, one verb a function. Heavy modules load when a verb runs."""
 
 import os
 import shlex
@@ -130,6 +130,34 @@ def evaluate(
 
     _load_extensions(extensions)
     evaluate_agents(agent, protocol, shift or [], episodes, seed, json_file, sys.argv)
+
+
+@app.command()
+def compare(
+    agents: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[AGENT]...", help="Runs, folders of runs, zoo agents; none: the whole zoo."
+        ),
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="A name in configs/protocols/, or a path; each env's own.")
+    ] = None,
+    episodes: Annotated[int | None, typer.Option(help="Lives for each condition.", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="Keys the test lives.", min=0)] = 0,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write raw numbers.")] = None,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write a line for each life.")] = (
+        None
+    ),
+    cache: Annotated[bool, typer.Option(help="Live no life twice.")] = True,
+    extensions: Extensions = None,
+) -> None:
+    """Put agents side by side under one protocol."""
+    from robolearn.comparing import compare as compare_all
+
+    _load_extensions(extensions)
+    command = shlex.join(["robolearn", *sys.argv[1:]])
+    compare_all(agents or [], protocol, episodes, seed, cache, json_file, csv_file, command)
 
 
 @app.command()

@@ -4,14 +4,15 @@ import dataclasses
 import json
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 
-from robolearn.adaptation.evaluation import Evaluation, evaluate
+from robolearn.adaptation.evaluation import Evaluation
+from robolearn.adaptation.life_cache import LifeCache, default_path
 from robolearn.adaptation.protocol import Protocol, load_protocol
 from robolearn.adaptation.table import print_evaluation, print_summary, summarise
+from robolearn.comparing import evaluate_trained
 from robolearn.errors import UserError
 from robolearn.mirroring import keep_evaluation
 from robolearn.tracking.atomic_file import write_atomically
@@ -71,24 +72,12 @@ def evaluate_one(
 ) -> Evaluation:
     """Run a protocol on one trained agent, with progress on stderr."""
     with Progress(100, unit="percent", stream=sys.stderr) as progress:
-        return evaluate(
-            trained.env_name,
-            trained.agent,
-            trained.genome,
-            protocol,
-            trained_on=trained.trained_on,
-            seed=seed,
-            env_options=trained.env_options,
-            progress=_in_percent(progress),
-            command=command,
-        )
 
+        def report(done: float, total: int) -> None:
+            progress.update(int(100 * done / max(total, 1)), {})
 
-def _in_percent(progress: Progress) -> Callable[[int, int], None]:
-    def report(done: int, total: int) -> None:
-        progress.update(int(100 * done / max(total, 1)), {})
-
-    return report
+        cache = LifeCache(default_path())
+        return evaluate_trained(trained, protocol, seed, cache, report, command)
 
 
 def _runs(agent: str) -> list[str | Path]:

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from robolearn.adaptation.evaluation import INTACT, Evaluation, evaluate
+from robolearn.adaptation.evaluation import Evaluation
+from robolearn.adaptation.paired_lives import INTACT
 from robolearn.adaptation.protocol import Protocol
+from robolearn.adaptation.protocol_run import evaluate
 from robolearn.adaptation.table import print_evaluation, print_summary, summarise
 from robolearn.agents.protocol import Gene, Genome
 from robolearn.agents.registry import make_agent

@@ -38,6 +38,7 @@ ON_TOP = {
     "training",
     "filming",
     "evaluating",
+    "comparing",
     "mirroring",
     "listing",
     "extensions",

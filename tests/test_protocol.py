@@ -45,9 +45,10 @@ def test_the_default_protocol_is_damage_and_motor_gain(world):
     ) + names(load_protocol("motor_gain"), world)
 
 
-def test_every_shipped_protocol_fits_the_quadruped(world):
-    assert {"adaptation", "damage", "motor_gain"} <= set(protocol_names())
-    assert all(load_protocol(name).conditions(world) for name in protocol_names())
+@pytest.mark.parametrize("name", protocol_names())
+def test_every_shipped_protocol_fits_the_body_that_it_is_for(name):
+    body = {"reversal": "tmaze", "reaching_rotation": "reach"}.get(name, "quadruped")
+    assert load_protocol(name).conditions(load_world(body))
 
 
 def test_conditions_are_grouped_by_what_they_share_beside_the_leg_or_the_severity(world):

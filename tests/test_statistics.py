@@ -1,15 +1,19 @@
 """Claims about the statistics: they agree with SciPy and keep what their intervals promise."""
 
+import json
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from robolearn.adaptation.interval_cover import COVER
 from robolearn.adaptation.statistics import (
     coverage,
     interval,
     iqm,
+    jackknife_interval,
     performance_profile,
     probability_of_improvement,
     sign_flip_test,
@@ -211,3 +215,30 @@ def test_values_that_break_the_contract_are_refused(function, values, message):
 def test_confidence_is_a_share():
     with pytest.raises(ValueError, match="confidence: got 95"):
         interval(np.zeros(3), confidence=95)
+
+
+def test_the_jackknife_of_a_mean_is_students_interval():
+    values = np.random.default_rng(1).normal(size=8)
+    found = jackknife_interval(lambda chosen: float(values[chosen].mean()), 8)
+    low, high = stats.t.interval(0.95, 7, values.mean(), stats.sem(values))
+    assert (found.iqm, found.low, found.high) == pytest.approx((values.mean(), low, high))
+    assert jackknife_interval(lambda chosen: 1.0, 1).method == "none"
+
+
+def test_the_note_on_cover_tells_what_was_simulated():
+    path = Path(__file__).parent.parent / "benchmarks/interval_cover.json"
+    told = json.loads(path.read_text())["cover"]
+    for runs, (least, most, half) in COVER.items():
+        rows = {row["shape"]: row["cover"] for row in told if row["runs"] == runs}
+        failing = rows.pop("half of the runs fail")
+        assert (least, most, half) == pytest.approx(
+            (min(rows.values()), max(rows.values()), failing), abs=5e-4
+        )
+
+
+@pytest.mark.slow
+def test_the_simulated_cover_holds_today():
+    told = {}
+    for runs, (least, most, _) in COVER.items():
+        told[runs] = coverage(lambda rng, n=runs: rng.standard_normal(n), 0.0, 2000, seed=9)
+        assert least - 0.02 < told[runs] < most + 0.02

@@ -236,12 +236,13 @@ def recovery(
     return Recovery(state, steps * lives.control_step_s)
 
 
-def measure(lives: PairedLives) -> dict[str, float]:
+def measure(lives: PairedLives, back: Recovery | None = None) -> dict[str, float]:
     """Return the metrics of one seed by name, with the absolute performance beside the ratios.
 
-    Recovery is told as the share that recovered and the median time, with `recovery`'s defaults.
+    Recovery is told as the share that recovered and the median time, by `recovery`'s defaults
+    unless another `back` is given.
     """
-    back = recovery(lives)
+    back = recovery(lives) if back is None else back
     return {
         "retention": retention(lives),
         "drop": drop(lives),

@@ -1,13 +1,17 @@
 """Live every distinct life of a protocol once: disturbed, intact, and frozen from the onset on."""
 
 import dataclasses
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robolearn.adaptation.protocol import Condition
+from robolearn.adaptation.life_cache import LifeCache, digest_of, surroundings
+from robolearn.adaptation.protocol import Condition, Protocol
+from robolearn.adaptation.trial_clock import TrialClock
 from robolearn.agents.protocol import Agent
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.lifetime import NEVER, Moment, live
@@ -16,21 +20,27 @@ from robolearn.worlds import World
 
 INTACT = "intact"
 
-# (condition or INTACT, episode, control step from which plasticity is frozen)
+# (condition or INTACT, episode, tick from which plasticity is frozen)
 Key = tuple[str, int, int]
+# Lives that are done, all lives; a life that is under way counts with the part that was lived.
+Report = Callable[[float, int], None]
 
 
 @dataclass(frozen=True)
 class LifePlan:
-    """Distinct lives and what happens in them; onset steps (episodes,) of every condition."""
+    """Distinct lives and what happens in them; onset ticks (episodes,) of every condition."""
 
     shifts: dict[Key, tuple[ShiftPlan, ...]]
-    onset_step: dict[str, NDArray[np.int64]]
+    onset: dict[str, NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
 class Lived:
-    """What came of the lives of a plan: arrays (rows,) and performance (rows, T)."""
+    """What came of the lives of a plan: arrays (rows,), and performance (rows, ticks).
+
+    `fall` is the tick of the fall, the number of ticks without one; `spikes_per_s` is the mean over
+    a life, NaN for brains without spikes.
+    """
 
     row_of: dict[Key, int]
     performance: NDArray[np.float32]
@@ -38,28 +48,55 @@ class Lived:
     steps: NDArray[np.int64]
     fell: NDArray[np.bool_]
     unstable: NDArray[np.bool_]
+    fall: NDArray[np.int64]
+    spikes_per_s: NDArray[np.float64]
 
     def rows(self, keys: list[Key]) -> "Lived":
         """Return the lives of `keys`, in their order."""
         rows = np.array([self.row_of[key] for key in keys])
-        arrays = {
-            f.name: getattr(self, f.name)[rows]
-            for f in dataclasses.fields(self)
-            if f.name != "row_of"
-        }
+        arrays = {name: getattr(self, name)[rows] for name in _ARRAYS}
         return Lived({key: i for i, key in enumerate(keys)}, **arrays)
 
-    @property
-    def fall_step(self) -> NDArray[np.int64]:
-        """The step of the fall, (rows,); T without one."""
-        return np.where(self.fell, self.steps - 1, self.performance.shape[1])
+
+_ARRAYS = tuple(f.name for f in dataclasses.fields(Lived) if f.name != "row_of")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Who lives, and where: a trained agent in the env of a protocol.
+
+    Attributes:
+        env_name: folder under `envs/`.
+        env_options: keyword arguments of `RobotVectorEnv`.
+        agent: the kind of brain.
+        genome: (g,).
+        traits: plain values that tell the agent from others of its kind, such as hyperparameters.
+    """
+
+    env_name: str
+    env_options: dict[str, Any]
+    agent: Agent
+    genome: NDArray[np.floating]
+    traits: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def digest(self) -> str:
+        """Return the hash of everything that decides how this agent lives a given life."""
+        agent, genome = self.agent, np.ascontiguousarray(self.genome, np.float32)
+        return digest_of(
+            {
+                "env": [self.env_name, self.env_options],
+                "agent": [agent.kind, agent.observation_size, agent.action_size, self.traits],
+                "genome": digest_of(genome.tobytes()),
+                **surroundings(self.env_name, agent),
+            }
+        )
 
 
 def plan_lives(
     conditions: list[Condition],
     seeds: NDArray[np.int64],
     world: World,
-    life_steps: int,
+    tick: float,
     plastic: bool,
 ) -> LifePlan:
     """Draw what befalls each episode of each condition, and list every distinct life."""
@@ -68,7 +105,7 @@ def plan_lives(
     for episode, seed in enumerate(seeds):
         shifts[INTACT, episode, NEVER] = ()
         for condition in conditions:
-            fixed, onset = condition.draw(world, int(seed))
+            fixed, onset = condition.draw(world, int(seed), tick)
             onsets[condition.name][episode] = onset
             for frozen_from in (NEVER, onset) if plastic else (NEVER,):
                 shifts[condition.name, episode, frozen_from] = fixed
@@ -77,49 +114,162 @@ def plan_lives(
 
 
 def live_all(
-    env: RobotVectorEnv,
-    agent: Agent,
-    genome: NDArray[np.floating],
+    subject: Subject,
     plan: LifePlan,
     seeds: NDArray[np.int64],
+    protocol: Protocol,
+    world: World,
     *,
-    progress: Callable[[int, int], None] | None,
+    max_rows: int,
+    threads: int | None = None,
+    cache: LifeCache | None = None,
+    progress: Report | None = None,
 ) -> Lived:
-    """Live every life of the plan, in batches of as many as `env` has individuals."""
-    keys, size = list(plan.shifts), env.num_envs
-    life_steps = env.max_episode_steps or 0
-    total = -(-len(keys) // size) * size * life_steps
-    parameters = agent.express(np.repeat(np.asarray(genome, np.float32)[None], size, axis=0))
-    parts = []
-    for start in range(0, len(keys), size):
-        # The last batch is filled up with copies of the last life, so that one env serves all.
-        batch = [keys[min(i, len(keys) - 1)] for i in range(start, start + size)]
-        for row, key in enumerate(batch):
-            env.schedule.set_plans(plan.shifts[key], np.array([row]))
-        lives = live(
-            env,
-            agent,
-            parameters,
-            seeds[[episode for _, episode, _ in batch]],
-            frozen_from=np.array([frozen_from for *_, frozen_from in batch]),
-            listener=progress and _report(progress, start * life_steps, total),
+    """Live the lives of the plan that `cache` does not know, in batches of at most `max_rows`.
+
+    Every batch is kept as soon as it has been lived.
+    """
+    keys = list(plan.shifts)
+    digests = _digests(subject, plan, seeds, protocol) if cache is not None else {}
+    known = cache.find(digests.values()) if cache is not None else {}
+    found = {key: known[digest] for key, digest in digests.items() if digest in known}
+    missing = [key for key in keys if key not in found]
+    tell = progress or (lambda done, total: None)
+    if missing:
+        batches = -(-len(missing) // max(1, max_rows))
+        size = -(-len(missing) // batches)
+        steps = protocol.life_steps(world, subject.env_options)
+        env = RobotVectorEnv(
+            subject.env_name,
+            num_envs=size,
+            max_episode_steps=steps,
+            autoreset_mode="Disabled",
+            threads=threads,
+            **subject.env_options,
         )
-        parts.append(lives)
-        if progress is not None:
-            progress((start + size) * life_steps, total)
-    names = ("performance", "total_reward", "steps", "fell", "unstable")
-    arrays = {n: np.concatenate([getattr(p, n) for p in parts])[: len(keys)] for n in names}
+        for start in range(0, len(missing), size):
+            batch, done = missing[start : start + size], len(found)
+
+            def report(share: float, done: int = done, batch: list[Key] = batch) -> None:
+                tell(done + share * len(batch), len(keys))
+
+            lived = _live_batch(env, subject, plan, seeds, protocol, batch, report)
+            if cache is not None:
+                cache.keep({digests[key]: arrays for key, arrays in lived.items()})
+            found |= lived
+            tell(len(found), len(keys))
+        env.close()
+    else:
+        tell(len(keys), len(keys))
+    arrays = {name: np.stack([found[key][name] for key in keys]) for name in _ARRAYS}
     return Lived({key: i for i, key in enumerate(keys)}, **arrays)
 
 
-def _report(
-    progress: Callable[[int, int], None], done: int, total: int
-) -> Callable[[Moment], None]:
-    """Return a listener that tells `progress` once a second of life."""
+def _live_batch(
+    env: RobotVectorEnv,
+    subject: Subject,
+    plan: LifePlan,
+    seeds: NDArray[np.int64],
+    protocol: Protocol,
+    keys: list[Key],
+    report: Callable[[float], None],
+) -> dict[Key, dict[str, NDArray[Any]]]:
+    """Live at most as many lives as `env` has individuals; return the arrays of each."""
+    # A batch that is not full is filled up with copies of its last life: one env serves all.
+    rows = [keys[min(i, len(keys) - 1)] for i in range(env.num_envs)]
+    frozen_from = np.array([frozen_from for *_, frozen_from in rows])
+    agent, steps = subject.agent, env.max_episode_steps or 1
+    listeners: list[Callable[[Moment], None]] = [_Report(report, steps)]
+    spikes = _SpikeMeter(agent, env.num_envs)
+    listeners += [spikes] if spikes.counts else []
+    clock = None
+    if protocol.trials is None:
+        for row, key in enumerate(rows):
+            env.schedule.set_plans(plan.shifts[key], np.array([row]))
+    else:
+        plans = [plan.shifts[key] for key in rows]
+        for row, its in enumerate(plans):
+            at_birth = tuple(_from_birth(p) for p in its if p.onset_s == 0)
+            env.schedule.set_plans(at_birth, np.array([row]))
+        clock = TrialClock(env.world, plans, frozen_from, protocol.trials)
+        frozen_from = clock.frozen_from_step
+        listeners.append(clock)
 
-    def listener(moment: Moment) -> None:
-        every = max(1, round(1 / moment.env.world.control_step_s))
-        if (moment.step + 1) % every == 0:
-            progress(done + (moment.step + 1) * moment.env.num_envs, total)
+    def listen(moment: Moment) -> None:
+        for listener in listeners:
+            listener(moment)
 
-    return listener
+    genome = np.asarray(subject.genome, np.float32)
+    lives = live(
+        env,
+        agent,
+        agent.express(np.repeat(genome[None], env.num_envs, axis=0)),
+        seeds[[episode for _, episode, _ in rows]],
+        frozen_from=frozen_from,
+        listener=listen,
+    )
+    ticks = lives.performance.shape[1] if clock is None else clock.score.shape[1]
+    lasted = lives.steps - 1 if clock is None else clock.done
+    arrays = {
+        "performance": lives.performance if clock is None else clock.score,
+        "total_reward": lives.total_reward,
+        "steps": lives.steps,
+        "fell": lives.fell,
+        "unstable": lives.unstable,
+        "fall": np.where(lives.fell, np.minimum(lasted, ticks), ticks),
+        "spikes_per_s": spikes.mean(lives.steps),
+    }
+    return {
+        key: {name: np.asarray(array[i]) for name, array in arrays.items()}
+        for i, key in enumerate(keys)
+    }
+
+
+class _Report:
+    """A listener that tells the share of a batch that was lived, about a hundred times."""
+
+    def __init__(self, report: Callable[[float], None], steps: int):
+        self._report, self._steps, self._every = report, steps, max(1, steps // 100)
+
+    def __call__(self, moment: Moment) -> None:
+        if (moment.step + 1) % self._every == 0:
+            self._report((moment.step + 1) / self._steps)
+
+
+class _SpikeMeter:
+    """A listener that sums up the spikes of brains that have any."""
+
+    def __init__(self, agent: Agent, n: int):
+        self._rate = getattr(agent, "spikes_per_s", None)
+        self._sum = np.zeros(n)
+
+    @property
+    def counts(self) -> bool:
+        return self._rate is not None
+
+    def __call__(self, moment: Moment) -> None:
+        assert self._rate is not None
+        self._sum += np.where(moment.alive, self._rate(moment.state), 0.0)
+
+    def mean(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return spikes per second of life, (n,); NaN without spikes."""
+        return self._sum / steps if self.counts else np.full(len(steps), np.nan)
+
+
+def _from_birth(plan: ShiftPlan) -> ShiftPlan:
+    """Return a plan of a life of trials as one that begins at birth; the clock ends it."""
+    return dataclasses.replace(plan, onset_s=0.0, end_s=None)
+
+
+def _digests(
+    subject: Subject, plan: LifePlan, seeds: NDArray[np.int64], protocol: Protocol
+) -> dict[Key, str]:
+    """Return the digest of every life of the plan."""
+    base = [subject.digest(), protocol.life_s, protocol.trials]
+    plain = json.dumps(base)
+    return {
+        key: digest_of(
+            [plain, int(seeds[key[1]]), key[2], [shift.to_mapping() for shift in shifts]]
+        )
+        for key, shifts in plan.shifts.items()
+    }

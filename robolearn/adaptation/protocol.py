@@ -11,7 +11,13 @@ A protocol is a YAML file, such as `configs/protocols/damage.yaml`:
       - {kind: limb_damage, leg: every, mode: [dead, locked]}
 
 A list makes a condition of each element (of each combination, if there are several lists), and
-`every` stands for each leg of the body.
+`every` stands for each leg of the body. Further keys, each of which may be left out:
+
+    spans: [[.25, .5], [.75, 1]]   # in place of onset: the shift comes, goes and comes back
+    trials: 60                     # time is counted in trials: lives, onsets, windows, all of it
+    parameters: {switch_trials: null}  # of the task, the same for every agent
+
+The time of a life with `trials` is a number of trials: what the code calls seconds is then trials.
 """
 
 import dataclasses
@@ -66,22 +72,31 @@ class Condition:
     leg: str | None
     seen: Seen
 
-    def draw(self, world: World, life_seed: int) -> tuple[tuple[ShiftPlan, ...], int]:
+    def draw(
+        self, world: World, life_seed: int, tick: float | None = None
+    ) -> tuple[tuple[ShiftPlan, ...], int]:
         """Draw what happens in one life.
 
         Conditions with the same law of onset begin at the same instant of a life: the draw is keyed
         by the life alone, so that they are compared on equal terms and share their intact twins.
 
+        Args:
+            world: whose shifts they are.
+            life_seed: of the life.
+            tick: the grid of times: a control step in s, also the default, or one trial.
+
         Returns:
-            The plans with one value each, times on the grid of control steps, and the control step
-            of the first onset.
+            The plans with one value each, times on the grid, and the tick of the first onset.
 
         Raises:
             ValueError: a plan does not happen in this life.
         """
+        tick = world.control_step_s if tick is None else tick
         rng = np.random.default_rng([life_seed, _CONDITION_STREAM])
-        plans = tuple(_fix(plan, world, rng) for plan in self.plans)
-        return plans, min(round(plan.onset_s / world.control_step_s) for plan in plans)
+        plans = [_fix(self.plans[0], world, rng, tick)]
+        # What comes back is what went.
+        plans += [_at_times_of(later, plans[0], tick) for later in self.plans[1:]]
+        return tuple(plans), min(round(plan.onset_s / tick) for plan in plans)
 
 
 @dataclass(frozen=True)
@@ -97,6 +112,9 @@ class Protocol:
         life_s: length of a life in s; None for the env's own.
         walks_above: an episode whose intact twin has no higher mean performance than this, in the
             task's unit, counts as a failure.
+        spans: shares of the life at which the shift comes and goes, in place of `onset`.
+        trials: number of trials of a life whose time is counted in trials; None: in seconds.
+        parameters: of the task, in place of those of training.
     """
 
     name: str
@@ -106,13 +124,31 @@ class Protocol:
     seeds: str = "test"
     life_s: float | None = None
     walks_above: float = 0.05
+    spans: tuple[tuple[float, float], ...] = ()
+    trials: int | None = None
+    parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
 
-    def life_steps(self, world: World) -> int:
-        """Return the length of a life in control steps.
+    def tick(self, world: World) -> float:
+        """Return the grid of times: a control step in seconds, or one trial."""
+        return world.control_step_s if self.trials is None else 1.0
+
+    def length(self, world: World) -> float:
+        """Return the length of a life in seconds, or in trials."""
+        if self.trials is not None:
+            return float(self.trials)
+        return self.life_steps(world) * world.control_step_s
+
+    def life_steps(self, world: World, env_options: dict[str, Any] | None = None) -> int:
+        """Return the length of a life in control steps; with trials, of the longest.
 
         Raises:
-            UserError: neither the protocol nor the world has one.
+            UserError: neither the protocol nor the world has one, or the world has no trials.
         """
+        if self.trials is not None:
+            own = {**(world.definition.get("parameters") or {}), **(env_options or {})}
+            if "trial_s" not in own:
+                raise UserError(f"protocol {self.name} counts trials, {world.name} has none")
+            return self.trials * max(1, round(own["trial_s"] / world.control_step_s))
         if self.life_s is not None:
             return max(1, round(self.life_s / world.control_step_s))
         steps = world.definition.get("max_episode_steps")
@@ -132,11 +168,11 @@ class Protocol:
         Raises:
             UserError: a condition does not fit the world or the life, or stands there twice.
         """
-        life_s = self.life_steps(world) * world.control_step_s
+        length, tick = self.length(world), self.tick(world)
         conditions: dict[str, Condition] = {}
         for template in self.templates:
-            for text, plan in _plans(template, world, self._onset_s(life_s)):
-                _check(text, plan, world, life_s)
+            for text, plan in _plans(template, world, self._onset(length)):
+                _check(text, plan, world, length, tick)
                 shifts = _possible_shifts(plan, world)
                 traits = {_group_and_leg(shift, world) for shift in shifts}
                 group, leg = traits.pop() if len(traits) == 1 else (plan.kind, None)
@@ -144,7 +180,8 @@ class Protocol:
                 if name in conditions:
                     raise UserError(f"protocol {self.name}: condition {name!r} stands there twice")
                 seen = _seen(shifts, trained_on)
-                conditions[name] = Condition(name, (plan,), group, leg, seen)
+                plans = self._spread(plan, length) if self.spans and "@" not in text else (plan,)
+                conditions[name] = Condition(name, plans, group, leg, seen)
         return list(conditions.values())
 
     def with_shifts(self, texts: list[str] | tuple[str, ...]) -> "Protocol":
@@ -162,11 +199,20 @@ class Protocol:
             parse_shift(text)
         return dataclasses.replace(self, name=f"{self.name} (own shifts)", templates=tuple(texts))
 
-    def _onset_s(self, life_s: float) -> Any:
-        share = ONSETS[self.onset]
+    def _onset(self, length: float) -> Any:
+        share = self.spans[0][0] if self.spans else ONSETS[self.onset]
         if isinstance(share, dict):
-            return {"uniform": [life_s * bound for bound in share["uniform"]]}
-        return life_s * share
+            return {"uniform": [length * bound for bound in share["uniform"]]}
+        return length * share
+
+    def _spread(self, plan: ShiftPlan, length: float) -> tuple[ShiftPlan, ...]:
+        """Return a plan once for each span."""
+        return tuple(
+            dataclasses.replace(
+                plan, onset_s=length * begin, end_s=None if end >= 1 else length * end
+            )
+            for begin, end in self.spans
+        )
 
 
 def load_protocol(name_or_path: str | Path) -> Protocol:
@@ -198,6 +244,7 @@ def load_protocol(name_or_path: str | Path) -> Protocol:
         content["life_s"] = number(content["life_s"], f"{path}: life_s", 1e-3)
     if "walks_above" in content:
         content["walks_above"] = number(content["walks_above"], f"{path}: walks_above", 0.0)
+    _check_time(content, path)
     templates = content.pop("conditions", None)
     if not isinstance(templates, list) or not templates:
         raise UserError(f"{path}: conditions must be a list of shifts, got {templates!r}")
@@ -209,6 +256,31 @@ def load_protocol(name_or_path: str | Path) -> Protocol:
 def protocol_names() -> list[str]:
     """Return the sorted names of the protocols under `configs/protocols/`."""
     return sorted(file.stem for file in (data_folder("configs") / "protocols").glob("*.yaml"))
+
+
+def _check_time(content: dict[str, Any], path: Path) -> None:
+    """Check spans, trials and parameters, and make the spans tuples."""
+    if "spans" in content:
+        spans, flat = content["spans"], []
+        if isinstance(spans, list) and all(isinstance(s, list) and len(s) == 2 for s in spans):
+            flat = [number(bound, f"{path}: spans", 0.0, 1.0) for span in spans for bound in span]
+        if not flat or any(a >= b for a, b in itertools.pairwise(flat)):
+            raise UserError(
+                f"{path}: spans must be rising shares of a life such as [[.25, .5], [.75, 1]], "
+                f"got {spans!r}"
+            )
+        if "onset" in content:
+            raise UserError(f"{path}: give onset or spans, not both")
+        content["spans"] = tuple(zip(flat[::2], flat[1::2], strict=True))
+    trials = content.get("trials")
+    if trials is not None and (
+        isinstance(trials, bool) or not isinstance(trials, int) or trials < 1
+    ):
+        raise UserError(f"{path}: trials must be a whole number of at least 1, got {trials!r}")
+    if trials is not None and content.get("life_s") is not None:
+        raise UserError(f"{path}: give trials or life_s, not both")
+    if not isinstance(content.get("parameters", {}), dict):
+        raise UserError(f"{path}: parameters must be a mapping, got {content['parameters']!r}")
 
 
 def _check_template(template: Any, path: Path) -> None:
@@ -251,30 +323,35 @@ def _plans(
     return [("", ShiftPlan.from_mapping({**m, "onset_s": onset_s})) for m in mappings]
 
 
-def _check(text: str, plan: ShiftPlan, world: World, life_s: float) -> None:
+def _check(text: str, plan: ShiftPlan, world: World, length: float, tick: float) -> None:
     """Raise UserError if the plan does not fit the world or leaves too little life to measure."""
-    plan.check(world, life_s)
+    plan.check(world, length)
     latest = max(possible_values(plan.onset_s))
-    # The metrics need an early window, a tenth of the life, and a step after it.
-    if latest > 0.9 * life_s - world.control_step_s:
+    # The metrics need an early window, a tenth of the life, and a tick after it.
+    if latest > 0.9 * length - tick:
         raise UserError(
             f"{text or plan.kind}: an onset at {latest:g} s leaves less than a tenth of the life "
-            f"({life_s:g} s) to measure"
+            f"({length:g} s) to measure"
         )
 
 
-def _fix(plan: ShiftPlan, world: World, rng: np.random.Generator) -> ShiftPlan:
+def _at_times_of(later: ShiftPlan, fixed: ShiftPlan, tick: float) -> ShiftPlan:
+    """Return `fixed` with the times of another span, on the grid of `tick`."""
+    end = None if later.end_s is None else round(later.end_s / tick) * tick
+    return dataclasses.replace(fixed, onset_s=round(later.onset_s / tick) * tick, end_s=end)
+
+
+def _fix(plan: ShiftPlan, world: World, rng: np.random.Generator, tick: float) -> ShiftPlan:
     """Draw one life's case of a plan."""
     drawn = plan.draw(world, rng)
     if drawn is None:
         raise ValueError(f"{plan.kind}: a shift of a protocol must happen, its probability be 1")
     shift, onset_s, end_s = drawn
-    step_s = world.control_step_s
     return ShiftPlan(
         kind=plan.kind,
         values=dataclasses.asdict(shift),
-        onset_s=round(onset_s / step_s) * step_s,
-        end_s=None if np.isinf(end_s) else round(end_s / step_s) * step_s,
+        onset_s=round(onset_s / tick) * tick,
+        end_s=None if np.isinf(end_s) else round(end_s / tick) * tick,
     )
 
 

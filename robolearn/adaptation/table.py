@@ -154,11 +154,11 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     if evaluation.worst_legs:
         closing.append("worst leg by retention")
         for group, (leg, value) in evaluation.worst_legs.items():
-            closing.append(f" {group:<26} {leg:<12} {_number(value)}")
+            closing.append(f" {group:<26} {leg:<12} {number(value)}")
     if not evaluation.plastic:
         closing.append("the agent cannot learn in life: no frozen twins, no plasticity benefit")
     closing.append("one training run: legs and episodes are no replicates, so no interval is given")
-    with _wide(console):
+    with wide(console):
         _print_lines(
             console,
             f"{evaluation.agent} in {evaluation.env}, protocol {protocol['name']}",
@@ -187,7 +187,7 @@ def print_summary(summary: Summary, console: Console) -> None:
         table.add("worst leg of each run", group, ["", "", _span(value), ""])
     methods = {value.method for c in summary.conditions for value in c.metrics.values()}
     kinds = ", ".join(sorted(methods - {"none", "undefined"}))
-    with _wide(console):
+    with wide(console):
         _print_lines(
             console,
             f"{summary.agent} in {summary.env}, protocol {summary.protocol}, "
@@ -248,7 +248,7 @@ def _print_rows(
 
 
 @contextmanager
-def _wide(console: Console) -> Iterator[None]:
+def wide(console: Console) -> Iterator[None]:
     """Give a file or a pipe, which has no width of its own, the whole `WIDTH`, not rich's 80."""
     width = console.width
     console.width = min(width, WIDTH) if console.is_terminal else WIDTH
@@ -266,25 +266,25 @@ def _print_lines(console: Console, *lines: str) -> None:
 def _cells(metrics: dict[str, float], recovery: str) -> list[str]:
     """Return the cells of one row after its name and what was seen."""
     return [
-        _number(metrics["late_reference"]),
-        _number(metrics["late_performance"]),
-        _number(metrics["retention"]),
-        _number(metrics["drop"]),
+        number(metrics["late_reference"]),
+        number(metrics["late_performance"]),
+        number(metrics["retention"]),
+        number(metrics["drop"]),
         f"{metrics['fall_rate']:.0%}",
         recovery,
-        _number(metrics["frozen_late_performance"]),
-        _number(metrics["plasticity_benefit"], "+.2f"),
+        number(metrics["frozen_late_performance"]),
+        number(metrics["plasticity_benefit"], "+.2f"),
     ]
 
 
 def _recovery(share: float, median_s: float = math.nan) -> str:
     if math.isnan(share):
         return _ABSENT
-    median = "never" if math.isinf(median_s) else _number(median_s, ".1f")
+    median = "never" if math.isinf(median_s) else number(median_s, ".1f")
     return f"{share:.0%}" if math.isnan(median_s) else f"{median} {share:.0%}"
 
 
-def _number(value: float, form: str = ".2f") -> str:
+def number(value: float, form: str = ".2f") -> str:
     if not math.isfinite(value):
         return _ABSENT
     # Rounded first, so that a tiny loss does not read "-0.00".
@@ -293,8 +293,8 @@ def _number(value: float, form: str = ".2f") -> str:
 
 def _span(value: Interval) -> str:
     if math.isnan(value.low):
-        return _number(value.iqm)
-    return f"{_number(value.iqm)} [{_number(value.low)}, {_number(value.high)}]"
+        return number(value.iqm)
+    return f"{number(value.iqm)} [{number(value.low)}, {number(value.high)}]"
 
 
 def _interval(values: np.ndarray) -> Interval:

@@ -251,6 +251,14 @@ class Spiking:
         )
         return action
 
+    def spikes_per_s(self, state: SpikingState) -> NDArray[np.float64]:
+        """Return the spikes of all hidden units per second (n,), as their filtered spikes tell.
+
+        Its mean over a life is that of the spikes but for the first and last time constant.
+        """
+        spike_step_s = self.hyper.control_step_s / self.hyper.spike_steps
+        return state.readout_trace.sum(axis=1, dtype=np.float64) / spike_step_s
+
     def finish(self, state: SpikingState, feedback: Feedback, ids: NDArray[np.int64]) -> None:
         """Hand over the last reward: these rules do not see rewards."""
 

@@ -63,7 +63,8 @@ class Reach(Task):
 
     All errors are those of the cursor; performance is 1 − distance from the target / D, with D the
     distance at the start: 0 for a hand that rests there, 1 on the target. `info` holds for the
-    trial so far, and at `trial_end` for the whole: `endpoint_error` (m), `hand_speed` (m/s),
+    trial so far, and at `trial_end` for the whole: `endpoint_error` (m), `trial_score` (1 −
+    `endpoint_error` / D), `hand_speed` (m/s),
     `direction_error` (rad, at the highest speed, positive to the left of the target),
     `lateral_deviation` (m, the greatest distance from the straight line, likewise), and `trial`,
     `target` and `feedback`.
@@ -100,6 +101,8 @@ class Reach(Task):
     parameters_type: ClassVar[type] = ReachParameters
     performance_name: ClassVar[str] = "nearness to the target"
     performance_unit: ClassVar[str] = "1"
+    trial_score_name: ClassVar[str] = "share of the distance made good at the end of a trial"
+    protocol: ClassVar[str] = "reaching_rotation"
     parameters: ReachParameters
 
     def __init__(
@@ -224,6 +227,7 @@ class Reach(Task):
         along = moved[:, 0] * line[:, 0] + moved[:, 1] * line[:, 1]
         return {
             "trial_end": self._last_step(),
+            "trial_score": 1.0 - self._error / self._distance,
             "trial": self._trial.copy(),
             "target": self._index.copy(),
             "context": self._index + (CIRCLE + 1) * ~self._shown,

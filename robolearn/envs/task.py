@@ -55,6 +55,11 @@ class Task:
     # what `performance` returns and adaptation measures, and its unit
     performance_name: ClassVar[str] = "forward speed"
     performance_unit: ClassVar[str] = "m/s"
+    # what `info["trial_score"]` of a task with trials is, told when `info["trial_end"]` is
+    trial_score_name: ClassVar[str] = ""
+    # under `configs/protocols/`, what an agent of this task is judged by unless another is named;
+    # empty where nothing of the kind fits
+    protocol: ClassVar[str] = "adaptation"
     observation_slices: tuple[ObservationSlice, ...]
 
     def __init__(self, simulation: Simulation, rewards: dict[str, float], parameters: Any):

@@ -92,7 +92,8 @@ class TMaze(Task):
     (with `homing`, its return to the start ends it); the robot is then carried back to the start,
     while its brain goes on. `info` tells of every step: `trial`, `trial_end`, `chosen` (arm reached
     in this trial, −1 for none yet), `rewarded` (arm that pays in this trial), `food` (what was
-    paid), `timeout`, `touching`, and `context` (the arm that the cue shows).
+    paid), `timeout`, `touching`, `context` (the arm that the cue shows), and `trial_score` (1 if
+    the trial ends in this step and the rewarded arm was reached).
 
     Actions:
         Wanted speeds of the left and the right wheel's rim, from full speed back to full speed
@@ -123,6 +124,8 @@ class TMaze(Task):
     parameters_type: ClassVar[type] = TMazeParameters
     performance_name: ClassVar[str] = "food"
     performance_unit: ClassVar[str] = "1/trial"
+    trial_score_name: ClassVar[str] = "share of trials in which the rewarded arm was reached"
+    protocol: ClassVar[str] = "reversal"
     parameters: TMazeParameters
 
     def __init__(
@@ -268,11 +271,14 @@ class TMaze(Task):
 
     def info(self) -> dict[str, NDArray]:
         """Return what the class docstring lists, (n,) each."""
+        rewarded = self.rewarded_arm()
+        right = self._trial_end & ~self._timeout & (self._chosen == rewarded)
         return {
             "trial": self._trial.copy(),
             "trial_end": self._trial_end.copy(),
+            "trial_score": right.astype(np.float64),
             "chosen": self._chosen.copy(),
-            "rewarded": self.rewarded_arm(),
+            "rewarded": rewarded,
             "food": self._food.copy(),
             "timeout": self._timeout.copy(),
             "touching": self.robot.touching() & self._lived,

@@ -1,0 +1,282 @@
+"""Agents side by side: one row a recipe, its interval over training seeds, never its best seed.
+
+The figure of a run is its mean over the conditions: they are a fixed set, all of which count, and
+no sample from which an interquartile mean might cut the hard and the easy ones. Over runs it is
+the IQM with its interval.
+
+A recipe trained once has no interval over training seeds. What it has is one over its test lives,
+which says how well this one agent is known and nothing about the recipe: `Figure.over` tells.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robolearn.adaptation.evaluation import Evaluation, LifeRecord
+from robolearn.adaptation.paired_lives import INTACT
+from robolearn.adaptation.statistics import (
+    interval,
+    jackknife_interval,
+    probability_of_improvement,
+    sign_flip_test,
+)
+
+# Of the metrics of a condition, those that a leaderboard ranks and shows.
+SHOWN = ("late_performance", "retention", "fall_rate", "plasticity_benefit")
+# Of those that `recovery` and `savings` tell, defined under some conditions alone.
+EXTRA = ("drop", "adaptation", "recovered_share", "savings", "forgetting", "late_reference")
+
+
+class Figure(NamedTuple):
+    """An IQM with its 95 % interval; `over` is "runs", "lives" or "" where there is none."""
+
+    value: float
+    low: float
+    high: float
+    over: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One recipe.
+
+    Attributes:
+        label: short name.
+        agent: kind of brain.
+        plastic: whether it can learn in life.
+        evaluations: one for each training seed.
+        sources: run folder or zoo name of each.
+        intact: mean performance over the whole of intact lives.
+        figures: {metric of `SHOWN` or `EXTRA`: figure}, over all conditions.
+        groups: {"seen", "partly" or "unseen": figure of the retention}.
+        benefit_p: p-value of the paired comparison with the frozen control, over runs, or over
+            lives for one run; NaN if it cannot learn.
+        spikes_per_s: mean over intact lives and runs; NaN for brains without spikes.
+    """
+
+    label: str
+    agent: str
+    plastic: bool
+    evaluations: list[Evaluation]
+    sources: list[str]
+    intact: Figure
+    figures: dict[str, Figure]
+    groups: dict[str, Figure]
+    benefit_p: float
+    spikes_per_s: float
+
+    @property
+    def runs(self) -> int:
+        """Number of training seeds."""
+        return len(self.evaluations)
+
+    def table(self, metric: str) -> NDArray[np.float64]:
+        """Return a metric (runs, conditions)."""
+        return _table(self.evaluations, metric)
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Recipes in one env under one protocol, the highest absolute performance under shifts first.
+
+    Attributes:
+        env: folder under `envs/`.
+        protocol: its name.
+        measure: what performance is.
+        unit: of it; empty for a share.
+        rows: sorted.
+        improvement: (rows, rows), the probability that a run of the row retains more than one of
+            the column, averaged over conditions; 0.5 on the diagonal.
+    """
+
+    env: str
+    protocol: str
+    measure: str
+    unit: str
+    rows: list[Row]
+    improvement: NDArray[np.float64]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, without the evaluations."""
+        rows = []
+        for row in self.rows:
+            figures = {name: figure._asdict() for name, figure in row.figures.items()}
+            rows.append(
+                {
+                    "label": row.label,
+                    "agent": row.agent,
+                    "runs": row.runs,
+                    "sources": row.sources,
+                    "intact": row.intact._asdict(),
+                    **figures,
+                    "retention_by_group": {k: f._asdict() for k, f in row.groups.items()},
+                    "benefit_p": row.benefit_p,
+                    "spikes_per_s": row.spikes_per_s,
+                }
+            )
+        return {
+            "env": self.env,
+            "protocol": self.protocol,
+            "measure": self.measure,
+            "unit": self.unit,
+            "rows": rows,
+            "probability_of_improvement": self.improvement.tolist(),
+        }
+
+
+def make_leaderboard(members: Sequence[tuple[str, list[Evaluation], list[str]]]) -> Leaderboard:
+    """Compare recipes that met the same protocol in the same env.
+
+    Args:
+        members: (label, evaluations of its training seeds, where they lie) of each recipe.
+    """
+    rows = [_row(*member) for member in members]
+    rows.sort(key=lambda row: -np.nan_to_num(row.figures["late_performance"].value, nan=-np.inf))
+    tables = [row.table("retention") for row in rows]
+    improvement = np.array(
+        [[_improvement(ours, theirs) for theirs in tables] for ours in tables], np.float64
+    )
+    first = rows[0].evaluations[0]
+    return Leaderboard(
+        first.env, str(first.protocol["name"]), first.measure, first.unit, rows, improvement
+    )
+
+
+def _row(label: str, evaluations: list[Evaluation], sources: list[str]) -> Row:
+    first = evaluations[0]
+    tables = {metric: _table(evaluations, metric) for metric in (*SHOWN, *EXTRA)}
+    lives = _OneRun(first) if len(evaluations) == 1 else None
+    figures = {metric: _figure(table, lives, metric) for metric, table in tables.items()}
+    groups = {}
+    for group in ("seen", "partly", "unseen"):
+        chosen = np.array([c.seen == group for c in first.conditions])
+        if chosen.any():
+            groups[group] = _figure(tables["retention"][:, chosen], None, "retention")
+    intact = np.array([[e.intact["performance"]] for e in evaluations])
+    benefits = lives.benefits if lives else tables["plasticity_benefit"].mean(axis=1)
+    tested = first.plastic and np.isfinite(benefits).all()
+    return Row(
+        label,
+        first.agent,
+        first.plastic,
+        evaluations,
+        sources,
+        _figure(intact, lives, "intact"),
+        figures,
+        groups,
+        sign_flip_test(benefits) if tested else np.nan,
+        float(np.mean([e.intact["spikes_per_s"] for e in evaluations])),
+    )
+
+
+def _table(evaluations: list[Evaluation], metric: str) -> NDArray[np.float64]:
+    return np.array([[c.metrics[metric] for c in e.conditions] for e in evaluations])
+
+
+class _OneRun:
+    """The test lives of one training run, by episode."""
+
+    def __init__(self, evaluation: Evaluation):
+        self.evaluation = evaluation
+        episodes = 1 + max(life.episode for life in evaluation.lives)
+        by_key: dict[tuple[str, bool, int], list[LifeRecord]] = {}
+        for life in evaluation.lives:
+            by_key.setdefault((life.condition, life.frozen, life.episode), []).append(life)
+        self._by_key = by_key
+        self.episodes = list(range(episodes))
+        self._columns = [self._of(c.name) for c in evaluation.conditions]
+
+    def figure(self, metric: str) -> Callable[[NDArray[np.int64]], float] | None:
+        """Return a metric as a function of episodes, or None if it is not told of lives."""
+        if metric == "intact":
+            means = np.array([self._by_key[INTACT, False, e][0].mean for e in self.episodes])
+            return lambda chosen: float(means[chosen].mean())
+        if metric not in ("late_performance", "retention", "fall_rate", "plasticity_benefit"):
+            return None
+        if metric == "plasticity_benefit" and not self.evaluation.plastic:
+            return None
+
+        def over(chosen: NDArray[np.int64]) -> float:
+            return float(np.mean([_metric(metric, c, chosen) for c in self._columns]))
+
+        return over
+
+    @property
+    def benefits(self) -> NDArray[np.float64]:
+        """Mean benefit over the conditions of each episode, (episodes,)."""
+        if not self.evaluation.plastic:
+            return np.full(len(self.episodes), np.nan)
+        return np.mean([column["benefit"] for column in self._columns], axis=0)
+
+    def _of(self, condition: str) -> dict[str, NDArray[np.float64]]:
+        """Return what `_metric` needs of the lives of one condition, (episodes,) each."""
+        live = [self._by_key[condition, False, e][0] for e in self.episodes]
+        twins = [self._twin(life, False) for life in live]
+        above = self.evaluation.protocol["walks_above"]
+        column = {
+            "late": np.array([life.late for life in live]),
+            "reference": np.array([twin.late for twin in twins]),
+            "walked": np.array([twin.mean > above for twin in twins], np.float64),
+            "fell": np.array([life.fell for life in live], np.float64),
+        }
+        if self.evaluation.plastic:
+            frozen = [self._by_key[condition, True, e][0] for e in self.episodes]
+            still = [self._twin(life, True) for life in live]
+            column["benefit"] = (column["late"] - [life.late for life in frozen]) - (
+                column["reference"] - [life.late for life in still]
+            )
+        return column
+
+    def _twin(self, life: LifeRecord, frozen: bool) -> LifeRecord:
+        twins = self._by_key[INTACT, frozen, life.episode]
+        return next(twin for twin in twins if twin.onset_s == life.onset_s)
+
+
+def _metric(
+    metric: str, column: dict[str, NDArray[np.float64]], chosen: NDArray[np.int64]
+) -> float:
+    """Return a metric of one condition over the episodes `chosen`, as `metrics` defines it."""
+    if metric == "late_performance":
+        return float(column["late"][chosen].mean())
+    if metric == "fall_rate":
+        return float(column["fell"][chosen].mean())
+    if metric == "plasticity_benefit":
+        return float(column["benefit"][chosen].mean())
+    walked = column["walked"][chosen]
+    below = float((column["reference"][chosen] * walked).sum())
+    if not walked.any():
+        return 0.0
+    above = float((column["late"][chosen] * walked).sum())
+    return float(walked.mean()) * above / below if below > 0 else float("nan")
+
+
+_NONE = Figure(np.nan, np.nan, np.nan, "")
+
+
+def _figure(table: NDArray[np.float64], lives: _OneRun | None, metric: str) -> Figure:
+    """Return the IQM over runs of the means of (runs, conditions), with an interval over runs.
+
+    For a single run the interval is over its lives.
+    """
+    # A metric may be undefined under some conditions (nothing to recover from): they are left out.
+    table = table[:, np.isfinite(table).all(axis=0)]
+    if table.size == 0:
+        return _NONE
+    if len(table) > 1:
+        value, low, high, _ = interval(table.mean(axis=1))
+        return Figure(value, low, high, "runs")
+    estimate = lives.figure(metric) if lives is not None else None
+    if lives is None or estimate is None:
+        return Figure(float(table.mean()), np.nan, np.nan, "")
+    found = jackknife_interval(estimate, len(lives.episodes))
+    return Figure(found.iqm, found.low, found.high, "lives" if found.method != "none" else "")
+
+
+def _improvement(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
+    defined = np.isfinite(ours).all(axis=0) & np.isfinite(theirs).all(axis=0)
+    if not defined.any():
+        return float("nan")
+    return probability_of_improvement(ours[:, defined], theirs[:, defined])

@@ -1,0 +1,86 @@
+"""The leaderboard on a terminal: plain text of at most 100 columns, 80 are enough."""
+
+import math
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from robolearn.adaptation.interval_cover import cover_note
+from robolearn.adaptation.leaderboard import Figure, Leaderboard, Row
+from robolearn.adaptation.table import number, wide
+
+_MARK = "*"  # an interval over lives
+
+
+def print_leaderboard(board: Leaderboard, console: Console) -> None:
+    """Print one row a recipe, and what the figures mean and do not mean."""
+    unit = f"\n{board.unit}" if board.unit else ""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("", justify="right")
+    table.add_column("recipe", overflow="fold", min_width=10)
+    for header in ("runs", f"intact{unit}", f"after{unit}", "retention", "falls", f"benefit{unit}"):
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("p", justify="right", no_wrap=True)
+    for rank, row in enumerate(board.rows, start=1):
+        table.add_row(*(Text(cell) for cell in _cells(rank, row)))
+    with wide(console):
+        first = board.rows[0].evaluations[0]
+        lives = f"{first.protocol['episodes']} lives of {first.life_s:g} {first.time_unit}"
+        console.print()
+        console.print(
+            Text(f"{board.env}, protocol {board.protocol}: {board.measure}", style="bold")
+        )
+        console.print(Text(f"{len(first.conditions)} conditions, {lives} under each"))
+        console.print(table)
+        for line in closing_lines(board):
+            console.print(Text(line))
+
+
+def closing_lines(board: Leaderboard) -> list[str]:
+    """Return what must be said under a leaderboard: what is shown, over what, how well it holds."""
+    lines = [
+        "after      performance under the shifts in the last quarter of life; ranks by it",
+        "retention  after / the intact twin's, 1 is as good as intact",
+        "benefit    of plasticity: (live − frozen) under the shift − (live − frozen) intact",
+        "p          of no benefit, by flips of sign over runs (over lives with one run)",
+    ]
+    numbers = sorted({row.runs for row in board.rows} - {1})
+    if numbers:
+        lines.append("IQM over training runs of their means over conditions; no seed is chosen")
+        lines += [cover_note(runs) for runs in numbers]
+    if any(row.runs == 1 for row in board.rows):
+        lines.append(
+            f"{_MARK} ONE training run: the interval is over its test lives and tells nothing of "
+            "the recipe"
+        )
+    others = [
+        f"{row.label} {better:.2f}"
+        for row, better in zip(board.rows[1:], board.improvement[0][1:], strict=True)
+        if math.isfinite(better)
+    ]
+    if others:
+        lines.append(f"P(a run of {board.rows[0].label} retains more): {', '.join(others)}")
+    return lines
+
+
+def _cells(rank: int, row: Row) -> list[str]:
+    figures = row.figures
+    return [
+        str(rank),
+        row.label,
+        f"{row.runs}{_MARK if row.runs == 1 else ''}",
+        number(row.intact.value),
+        _span(figures["late_performance"]),
+        _span(figures["retention"]),
+        f"{figures['fall_rate'].value:.0%}",
+        _span(figures["plasticity_benefit"], "+.2f") if row.plastic else "cannot learn",
+        f"{row.benefit_p:.2g}" if math.isfinite(row.benefit_p) else "",
+    ]
+
+
+def _span(figure: Figure, form: str = ".2f") -> str:
+    if math.isnan(figure.low):
+        return number(figure.value, form)
+    low, high = (number(end).replace("0.", ".") for end in (figure.low, figure.high))
+    return f"{number(figure.value, form)} [{low}, {high}]"

@@ -1,0 +1,259 @@
+"""Run a protocol on one trained agent: disturbed lives, intact twins, and twins that stop learning.
+
+Every life under a condition has up to three companions with the same agent, seed and noise: its
+intact twin, and for a plastic agent the two lives, disturbed and intact, whose plasticity is frozen
+at the instant of the onset. Each distinct life is lived once, all of them in large batches.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robolearn.adaptation.evaluation import ConditionResult, Evaluation, LifeRecord
+from robolearn.adaptation.life_cache import LifeCache
+from robolearn.adaptation.metrics import (
+    PairedLives,
+    early_mean,
+    late_mean,
+    measure,
+    plasticity_benefit,
+    recovery,
+)
+from robolearn.adaptation.paired_lives import (
+    INTACT,
+    LifePlan,
+    Lived,
+    Report,
+    Subject,
+    live_all,
+    plan_lives,
+)
+from robolearn.adaptation.protocol import SEEDS, Condition, Protocol
+from robolearn.adaptation.savings import forgetting, savings
+from robolearn.agents.protocol import Agent
+from robolearn.envs.task import Task
+from robolearn.envs.vector_env import RobotVectorEnv
+from robolearn.errors import UserError
+from robolearn.learning.evolution import life_seeds
+from robolearn.lifetime import NEVER
+from robolearn.shifts import ShiftPlan
+from robolearn.tracking.provenance import describe_software
+from robolearn.worlds import load_world
+
+_MAX_ROWS = 128
+
+
+def evaluate(
+    env_name: str,
+    agent: Agent,
+    genome: NDArray[np.floating],
+    protocol: Protocol,
+    *,
+    trained_on: tuple[ShiftPlan, ...] = (),
+    seed: int = 0,
+    env_options: dict[str, Any] | None = None,
+    traits: dict[str, Any] | None = None,
+    cache: LifeCache | None = None,
+    progress: Report | None = None,
+    max_rows: int = _MAX_ROWS,
+    threads: int | None = None,
+    trace_hz: float = 10.0,
+    command: str | None = None,
+) -> Evaluation:
+    """Run `protocol` on one agent. The result depends neither on `max_rows` nor on `threads`.
+
+    Args:
+        env_name: folder under `envs/`.
+        agent: the kind of brain. If it is not plastic, there are no frozen twins.
+        genome: (g,), the trained one.
+        protocol: the conditions.
+        trained_on: what could happen in the lives of training; decides what was seen.
+        seed: chooses lives and onsets; equal seeds compare agents on equal terms.
+        env_options: `variant` and parameters of the task, as the agent was trained with; those of
+            the protocol stand in their place.
+        traits: what tells the agent from others of its kind and genome; needed with `cache` alone.
+        cache: of lives that were lived before; None lives all of them.
+        progress: called with (lives done, lives in all) many times a batch.
+        max_rows: most individuals in one batch.
+        threads: of the physics; None takes every core.
+        trace_hz: rate of the performance traces that are kept of every life; 0 for none. Where time
+            is counted in trials, a trace has every trial.
+        command: to be kept with the result.
+
+    Raises:
+        UserError: a condition does not fit the world, or the agent does not fit the env.
+    """
+    options = {**(env_options or {}), **protocol.parameters}
+    world = load_world(env_name, options.get("variant"))
+    conditions = protocol.conditions(world, trained_on)
+    seeds = life_seeds(seed, SEEDS[protocol.seeds], 0, protocol.episodes)
+    plastic, tick = agent.is_plastic, protocol.tick(world)
+    plan = plan_lives(conditions, seeds, world, tick, plastic)
+    task = _checked_task(env_name, options, agent, genome, protocol)
+    subject = Subject(env_name, options, agent, genome, traits or {})
+    lived = live_all(
+        subject, plan, seeds, protocol, world,
+        max_rows=max_rows, threads=threads, cache=cache, progress=progress,
+    )  # fmt: skip
+    by_trial = protocol.trials is not None
+    slice_ticks = max(1, round(1 / (trace_hz * tick))) if trace_hz > 0 else 0
+    slice_ticks = min(slice_ticks, 1) if by_trial else slice_ticks
+    intact = lived.rows([(INTACT, e, NEVER) for e in range(protocol.episodes)])
+    return Evaluation(
+        env=env_name,
+        env_options=options,
+        agent=agent.kind,
+        plastic=plastic,
+        protocol={**vars(protocol), "templates": list(protocol.templates)},
+        seed=seed,
+        trained_on=[p.to_mapping() for p in trained_on],
+        life_s=protocol.length(world),
+        time_unit="trials" if by_trial else "s",
+        measure=task.trial_score_name if by_trial else task.performance_name,
+        unit="" if by_trial else task.performance_unit,
+        trace_step_s=slice_ticks * tick,
+        intact={
+            "performance": float(intact.performance.mean(dtype=np.float64)),
+            "total_reward": float(intact.total_reward.mean()),
+            "fall_rate": float(intact.fell.mean()),
+            "unstable_share": float(intact.unstable.mean()),
+            "walked_share": float(np.mean(intact.performance.mean(axis=1) > protocol.walks_above)),
+            "spikes_per_s": float(intact.spikes_per_s.mean()),
+        },
+        conditions=[
+            _measure_condition(c, lived, plan.onset[c.name], tick, protocol) for c in conditions
+        ],
+        lives=_records(lived, plan, seeds, tick, slice_ticks),
+        software=describe_software(),
+        command=command,
+    )
+
+
+def _checked_task(
+    env_name: str,
+    options: dict[str, Any],
+    agent: Agent,
+    genome: NDArray[np.floating],
+    protocol: Protocol,
+) -> Task:
+    """Return the task; raise UserError if the agent or the protocol was made for another env."""
+    env = RobotVectorEnv(env_name, threads=1, **options)
+    _check_fit(agent, env, genome)
+    if protocol.trials is not None and not env.task.trial_score_name:
+        raise UserError(f"protocol {protocol.name} judges by trial, {env_name} has no trials")
+    env.close()
+    return env.task
+
+
+def _check_fit(agent: Agent, env: RobotVectorEnv, genome: NDArray[np.floating]) -> None:
+    """Raise UserError if the agent or its genome was made for another env."""
+    ours = (agent.observation_size, agent.action_size)
+    wanted = (env.task.observation_size, env.task.action_size)
+    if ours != wanted:
+        raise UserError(
+            f"the agent has {ours[0]} observations and {ours[1]} actions, "
+            f"{env.world.name} has {wanted[0]} and {wanted[1]}"
+        )
+    if np.shape(genome) != (agent.genome.size,):
+        raise UserError(
+            f"genome: expected shape ({agent.genome.size},) for agent {agent.kind!r}, "
+            f"got {np.shape(genome)}"
+        )
+
+
+def _measure_condition(
+    condition: Condition,
+    lived: Lived,
+    onset: NDArray[np.int64],
+    tick: float,
+    protocol: Protocol,
+) -> ConditionResult:
+    """Measure one condition against its companions; onset (episodes,) in ticks of `tick`."""
+    episodes = range(len(onset))
+    shifted = lived.rows([(condition.name, e, NEVER) for e in episodes])
+    twin = lived.rows([(INTACT, e, NEVER) for e in episodes])
+    pairs = PairedLives(
+        shifted.performance, twin.performance, onset, shifted.fall, tick, protocol.walks_above
+    )
+    # A trial is right or wrong: five in a row tell more than one.
+    back = recovery(pairs) if protocol.trials is None else recovery(pairs, hold_s=5, smoothing_s=5)
+    metrics = {
+        **measure(pairs, back),
+        "reference_before": float(np.mean(_before(twin.performance, onset))),
+        "early_performance": float(early_mean(shifted.performance, onset).mean()),
+        "unstable_share": float(shifted.unstable.mean()),
+        "reference_fall_rate": float(twin.fell.mean()),
+        "frozen_late_performance": np.nan,
+        "frozen_fall_rate": np.nan,
+        "plasticity_benefit": np.nan,
+        "savings": savings(pairs, protocol.spans),
+        "forgetting": forgetting(pairs, protocol.spans),
+    }
+    if (condition.name, 0, int(onset[0])) in lived.row_of:
+        frozen = lived.rows([(condition.name, e, int(onset[e])) for e in episodes])
+        frozen_twin = lived.rows([(INTACT, e, int(onset[e])) for e in episodes])
+        late = [late_mean(x.performance, onset) for x in (shifted, frozen, twin, frozen_twin)]
+        metrics["frozen_late_performance"] = float(late[1].mean())
+        metrics["frozen_fall_rate"] = float(frozen.fell.mean())
+        metrics["plasticity_benefit"] = plasticity_benefit(*late)
+    plans = [plan.to_mapping() for plan in condition.plans]
+    return ConditionResult(
+        condition.name, condition.group, condition.leg, condition.seen, plans, metrics
+    )
+
+
+def _records(
+    lived: Lived,
+    plan: LifePlan,
+    seeds: NDArray[np.int64],
+    tick: float,
+    slice_ticks: int,
+) -> list[LifeRecord]:
+    """Write down every life; an intact one for each onset at which it is compared."""
+    wanted: dict[tuple[str, int, int, bool], None] = {}  # an ordered set
+    for condition, onsets in plan.onset.items():
+        for episode, onset in enumerate(onsets.tolist()):
+            for name in (INTACT, condition):
+                wanted[name, episode, onset, False] = None
+                if (name, episode, onset) in lived.row_of:
+                    wanted[name, episode, onset, True] = None
+    records = []
+    for name, episode, onset, frozen in wanted:
+        life = lived.rows([(name, episode, onset if frozen else NEVER)])
+        curve, at = life.performance, np.array([onset])
+        records.append(
+            LifeRecord(
+                condition=name,
+                episode=episode,
+                seed=int(seeds[episode]),
+                onset_s=onset * tick,
+                frozen=frozen,
+                total_reward=float(life.total_reward[0]),
+                steps=int(life.steps[0]),
+                fell=bool(life.fell[0]),
+                fall_s=float(life.fall[0] * tick) if life.fell[0] else None,
+                unstable=bool(life.unstable[0]),
+                mean=float(curve.mean(dtype=np.float64)),
+                before=float(_before(curve, at)[0]),
+                early=float(early_mean(curve, at)[0]),
+                late=float(late_mean(curve, at)[0]),
+                trace=_trace(curve[0], slice_ticks),
+            )
+        )
+    return records
+
+
+def _before(performance: NDArray[Any], onset: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return each episode's mean (episodes,) of (episodes, T) before its onset; NaN at birth."""
+    sums = [float(p[:t].sum(dtype=np.float64)) for p, t in zip(performance, onset, strict=True)]
+    return np.where(onset > 0, np.array(sums) / np.maximum(onset, 1), np.nan)
+
+
+def _trace(performance: NDArray[Any], slice_ticks: int) -> list[float]:
+    """Return the means of slices of `performance` (T,), rounded to 0.1 mm/s; a rest is left out."""
+    if slice_ticks == 0:
+        return []
+    whole = len(performance) // slice_ticks * slice_ticks
+    slices = performance[:whole].reshape(-1, slice_ticks)
+    return np.round(slices.mean(axis=1, dtype=np.float64), 4).tolist()

@@ -1,0 +1,262 @@
+"""The verb `compare`: a protocol on any mix of runs, folders of runs and zoo agents."""
+
+import csv
+import dataclasses
+import io
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from robolearn.adaptation.evaluation import Evaluation
+from robolearn.adaptation.leaderboard import Leaderboard, make_leaderboard
+from robolearn.adaptation.leaderboard_table import print_leaderboard
+from robolearn.adaptation.life_cache import LifeCache, default_path, digest_of
+from robolearn.adaptation.protocol import Protocol, load_protocol
+from robolearn.adaptation.protocol_run import evaluate
+from robolearn.adaptation.recipes import labels, recipe_of
+from robolearn.definitions import read_yaml
+from robolearn.envs.registry import task_type
+from robolearn.errors import UserError
+from robolearn.tracking.atomic_file import write_atomically
+from robolearn.tracking.plain_values import to_strict_json
+from robolearn.tracking.progress import Progress
+from robolearn.worlds import load_world
+from robolearn.zoo import WEIGHTS, TrainedAgent, load_trained, name_of, zoo_entries
+
+FORMAT = "robolearn-comparison-1"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was compared: a leaderboard for each env, and the trained agents of its rows.
+
+    `members` holds, for each row of each leaderboard in its order, the agents of its seeds.
+    """
+
+    leaderboards: list[Leaderboard]
+    members: list[list[list[TrainedAgent]]]
+    command: str
+    skipped: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values: the leaderboards and every evaluation with its raw lives."""
+        return to_strict_json(
+            {
+                "format": FORMAT,
+                "command": self.command,
+                "leaderboards": [board.to_json() for board in self.leaderboards],
+                "evaluations": [
+                    {"label": row.label, "source": source, **evaluation.to_json()}
+                    for board in self.leaderboards
+                    for row in board.rows
+                    for source, evaluation in zip(row.sources, row.evaluations, strict=True)
+                ],
+            }
+        )
+
+    def to_csv(self) -> str:
+        """Return one line for each life: tidy raw numbers."""
+        text = io.StringIO()
+        columns = ("env", "protocol", "agent", "source", "condition", "seen", "episode", "seed")
+        figures = ("frozen", "onset", "total_reward", "steps", "fell", "fall", "unstable")
+        means = ("mean", "before", "early", "late")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow((*columns, *figures, *means))
+        for board in self.leaderboards:
+            for row in board.rows:
+                for source, evaluation in zip(row.sources, row.evaluations, strict=True):
+                    seen = {c.name: c.seen for c in evaluation.conditions}
+                    for life in evaluation.lives:
+                        writer.writerow(
+                            (
+                                *(board.env, board.protocol, row.label, source),
+                                *(life.condition, seen.get(life.condition, ""), life.episode),
+                                *(life.seed, life.frozen, life.onset_s, life.total_reward),
+                                *(life.steps, life.fell, life.fall_s, life.unstable),
+                                *(life.mean, life.before, life.early, life.late),
+                            )
+                        )
+        return text.getvalue()
+
+
+def compare_agents(
+    agents: Sequence[str],
+    protocol_name: str | None = None,
+    *,
+    episodes: int | None = None,
+    seed: int = 0,
+    use_cache: bool = True,
+    command: str = "",
+) -> Comparison:
+    """Run a protocol on all agents, with progress and ETA on stderr.
+
+    Args:
+        agents: run folders, folders of runs and zoo names; none takes the whole zoo.
+        protocol_name: in `configs/protocols/` or a path; None takes the one of each env.
+        episodes: lives for each condition; None takes the protocol's.
+        seed: keys the test lives.
+        use_cache: whether lives that were lived before are taken from disk, and new ones kept.
+        command: kept with the result.
+
+    Raises:
+        UserError: unknown agent or protocol, or a protocol that does not fit an env.
+    """
+    trained = _distinct([load_trained(folder) for folder in find_runs(agents)])
+    rows = _by_env_and_recipe(trained)
+    protocols, skipped = {}, []
+    for env in list(rows):
+        try:
+            protocols[env] = _protocol_of(env, protocol_name, episodes)
+        except UserError as error:
+            # A protocol that was asked for by name and fits no agent at all is a mistake.
+            if agents and len(rows) == 1:
+                raise
+            skipped.append(str(error))
+            del rows[env]
+    cache = LifeCache(default_path()) if use_cache else None
+    evaluations = _evaluate_all(rows, protocols, seed, cache, command)
+    boards, members = [], []
+    for recipes in rows.values():
+        names = labels([recipe_of(group[0].config.to_mapping()) for group in recipes])
+        groups = [
+            (label, [evaluations[a.name] for a in group], [a.name for a in group])
+            for label, group in zip(names, recipes, strict=True)
+        ]
+        board = make_leaderboard(groups)
+        by_label = dict(zip(names, recipes, strict=True))
+        boards.append(board)
+        members.append([by_label[row.label] for row in board.rows])
+    return Comparison(boards, members, command, skipped)
+
+
+def compare(
+    agents: Sequence[str],
+    protocol: str | None,
+    episodes: int | None,
+    seed: int,
+    use_cache: bool,
+    json_file: Path | None,
+    csv_file: Path | None,
+    command: str,
+) -> None:
+    """Do what `compare_agents` does, print the leaderboards, and write the files."""
+    found = compare_agents(
+        agents, protocol, episodes=episodes, seed=seed, use_cache=use_cache, command=command
+    )
+    console = Console(emoji=False, markup=False, highlight=False)
+    for board in found.leaderboards:
+        print_leaderboard(board, console)
+    for line in found.skipped:
+        console.print(f"left out: {line}")
+    if json_file is not None:
+        text = json.dumps(found.to_json(), indent=1, allow_nan=False)
+        write_atomically(json_file, text.encode())
+        console.print(f"raw numbers: {json_file}")
+    if csv_file is not None:
+        write_atomically(csv_file, found.to_csv().encode())
+        console.print(f"one line a life: {csv_file}")
+
+
+def find_runs(agents: Sequence[str]) -> list[str | Path]:
+    """Return the runs and zoo agents that are meant, those inside of folders in their order.
+
+    Raises:
+        UserError: a folder holds no run with a trained agent, or there is nothing in the zoo.
+    """
+    if not agents:
+        entries = list(zoo_entries())
+        if not entries:
+            raise UserError("the zoo is empty: name runs, such as runs/quickstart")
+        return [name_of(entry) for entry in entries]
+    found: list[str | Path] = []
+    for agent in agents:
+        folder = Path(agent)
+        if not folder.is_dir() or (folder / "config.yaml").is_file():
+            found.append(agent)
+            continue
+        runs = sorted(path.parent for path in folder.rglob(WEIGHTS))
+        if not runs:
+            raise UserError(f"{agent} is no run folder, and holds none that was trained")
+        found += runs
+    return found
+
+
+def _distinct(trained: list[TrainedAgent]) -> list[TrainedAgent]:
+    """Leave out agents that were named twice, under the same name or another."""
+    by_content = {(digest_of(a.genome.tobytes()), a.config.seed, a.env_name): a for a in trained}
+    return list({a.name: a for a in by_content.values()}.values())
+
+
+def _by_env_and_recipe(trained: list[TrainedAgent]) -> dict[str, list[list[TrainedAgent]]]:
+    envs: dict[str, dict[str, list[TrainedAgent]]] = {}
+    for agent in trained:
+        recipe = digest_of(recipe_of(agent.config.to_mapping()))
+        envs.setdefault(agent.env_name, {}).setdefault(recipe, []).append(agent)
+    return {env: list(recipes.values()) for env, recipes in envs.items()}
+
+
+def _protocol_of(env: str, name: str | None, episodes: int | None) -> Protocol:
+    """Return the protocol for an env; raise UserError if it has none or does not fit."""
+    world = load_world(env)
+    if name is None:
+        task = task_type(str(world.definition.get("task")), f"envs/{env}/env.yaml")
+        name = task.protocol
+        if not name:
+            raise UserError(f"{env} has no protocol of its own, name one with --protocol")
+    protocol = load_protocol(name)
+    protocol.conditions(world)
+    return protocol if episodes is None else dataclasses.replace(protocol, episodes=episodes)
+
+
+def _evaluate_all(
+    rows: dict[str, list[list[TrainedAgent]]],
+    protocols: dict[str, Protocol],
+    seed: int,
+    cache: LifeCache | None,
+    command: str,
+) -> dict[str, Evaluation]:
+    """Evaluate every agent, one after the other, in large batches; returns them by name."""
+    todo = [(a, protocols[env]) for env, groups in rows.items() for g in groups for a in g]
+    found: dict[str, Evaluation] = {}
+    with Progress(100, unit="percent", stream=sys.stderr) as progress:
+        for index, (agent, protocol) in enumerate(todo):
+
+            def report(done: float, total: int, index: int = index) -> None:
+                share = (index + done / max(total, 1)) / len(todo)
+                progress.update(int(100 * share), {"agent": index + 1, "of": len(todo)})
+
+            found[agent.name] = evaluate_trained(agent, protocol, seed, cache, report, command)
+    return found
+
+
+def evaluate_trained(
+    trained: TrainedAgent,
+    protocol: Protocol,
+    seed: int,
+    cache: LifeCache | None,
+    progress: Callable[[float, int], None] | None,
+    command: str | None,
+) -> Evaluation:
+    """Run a protocol on one trained agent."""
+    weights = trained.folder / WEIGHTS
+    return evaluate(
+        trained.env_name,
+        trained.agent,
+        trained.genome,
+        protocol,
+        trained_on=trained.trained_on,
+        seed=seed,
+        env_options=trained.env_options,
+        traits={
+            "weights": digest_of(weights.read_bytes()),
+            "agent": read_yaml(trained.folder / "config.yaml")["agent"],
+        },
+        cache=cache,
+        progress=progress,
+        command=command,
+    )

@@ -1,0 +1,205 @@
+"""Claims about `compare`: nothing is lived twice, seeds are pooled, intervals say over what."""
+
+import csv
+import io
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import yaml
+from rich.console import Console
+from tiny_run import tiny_config
+
+from robolearn.adaptation import paired_lives
+from robolearn.adaptation.leaderboard_table import print_leaderboard
+from robolearn.adaptation.life_cache import LifeCache, default_path
+from robolearn.adaptation.recipes import differences, labels
+from robolearn.adaptation.statistics import iqm
+from robolearn.comparing import compare_agents
+from robolearn.errors import UserError
+from robolearn.training import train
+
+CONDITIONS = ["limb_damage:front_left:dead", "limb_damage:rear_left:locked"]
+LIVES = 2 * (2 + 2 * 2)  # episodes x (intact + conditions, live and frozen)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> Path:
+    """Two seeds of a plastic recipe and one of a static one, none of which can walk."""
+    folder = tmp_path_factory.mktemp("runs")
+    once = {"generations": 1, "population": 4, "validation_lives": 1, "validate_every": 1}
+    for seed in (0, 1):
+        train(tiny_config(seed=seed, learning=once), folder / "plastic" / f"seed-{seed}", ["x"])
+    static = tiny_config(learning=once, agent={"rule": "none"})
+    train(static, folder / "static" / "seed-0", ["x"])
+    return folder
+
+
+@pytest.fixture
+def protocol(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return write_protocol(tmp_path / "short.yaml", CONDITIONS)
+
+
+def write_protocol(path: Path, conditions: list[str]) -> Path:
+    content = {"life_s": 0.6, "episodes": 2, "walks_above": 0.0, "conditions": conditions}
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+@pytest.fixture
+def lived(monkeypatch) -> list[int]:
+    """Grows by the number of lives of every batch that is lived."""
+    counts: list[int] = []
+    real = paired_lives._live_batch
+
+    def count(env, subject, plan, seeds, protocol, keys, report):
+        counts.append(len(keys))
+        return real(env, subject, plan, seeds, protocol, keys, report)
+
+    monkeypatch.setattr(paired_lives, "_live_batch", count)
+    return counts
+
+
+def test_a_second_call_lives_nothing_and_finds_the_same(runs, protocol, lived):
+    first = compare_agents([str(runs)], str(protocol)).to_json()
+    assert sum(lived) == 2 * LIVES + (LIVES - 2 * 3)  # the static agent has no frozen twins
+    lived.clear()
+    assert compare_agents([str(runs)], str(protocol)).to_json() == first
+    assert not lived
+    assert compare_agents([str(runs)], str(protocol), use_cache=False).to_json() == first
+    assert sum(lived) > 0
+
+
+def test_a_condition_more_costs_its_own_lives_alone(runs, protocol, lived):
+    agent = str(runs / "plastic/seed-0")
+    compare_agents([agent], str(protocol))
+    lived.clear()
+    write_protocol(protocol, [*CONDITIONS, "motor_gain:all:0.5"])
+    compare_agents([agent], str(protocol))
+    assert lived == [2 * 2]
+
+
+def test_other_weights_are_another_agent(runs, protocol, lived, tmp_path):
+    compare_agents([str(runs / "plastic/seed-0")], str(protocol))
+    lived.clear()
+    compare_agents([str(runs / "plastic/seed-1")], str(protocol))
+    assert sum(lived) == LIVES
+
+
+def test_a_killed_comparison_goes_on_where_it_was(runs, protocol, lived):
+    code = f"""
+import os, signal
+from robolearn.adaptation import life_cache, protocol_run
+from robolearn.comparing import compare_agents
+
+protocol_run.evaluate.__kwdefaults__["max_rows"] = 2
+keep, batches = life_cache.LifeCache.keep, []
+
+def keep_three(self, lives):
+    keep(self, lives)
+    batches.append(lives)
+    if len(batches) == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+life_cache.LifeCache.keep = keep_three
+compare_agents([{str(runs / "plastic/seed-0")!r}], {str(protocol)!r})
+"""
+    killed = subprocess.run([sys.executable, "-c", code], env=dict(os.environ), check=False)
+    assert killed.returncode == -signal.SIGKILL
+    found = compare_agents([str(runs / "plastic/seed-0")], str(protocol))
+    assert sum(lived) == LIVES - 3 * 2
+    again = compare_agents([str(runs / "plastic/seed-0")], str(protocol), use_cache=False)
+    assert found.to_json() == again.to_json()
+
+
+def test_a_cache_out_of_order_is_told_of_and_stops_nothing(tmp_path):
+    path = tmp_path / "lives.sqlite"
+    path.write_bytes(b"no database at all, but long enough to be looked at" * 10)
+    told: list[str] = []
+    cache = LifeCache(path, told.append)
+    cache.keep({"a": {"x": np.zeros(2)}})
+    assert cache.find(["a"]) == {}
+    assert len(told) == 1
+    assert "delete the file" in told[0]
+
+
+def test_lives_come_back_from_the_cache_bit_for_bit(tmp_path):
+    arrays = {"x": np.random.default_rng(0).standard_normal(5), "y": np.asarray(np.int64(3))}
+    LifeCache(tmp_path / "lives.sqlite").keep({"a": arrays})
+    (found,) = LifeCache(tmp_path / "lives.sqlite").find(["a", "b"]).values()
+    assert safetensors.numpy.save(found) == safetensors.numpy.save(arrays)
+
+
+def test_seeds_of_a_recipe_are_one_row_and_none_is_chosen(runs, protocol):
+    found = compare_agents([str(runs), str(runs / "plastic/seed-1")], str(protocol))
+    (board,) = found.leaderboards
+    by_runs = {row.runs: row for row in board.rows}
+    assert set(by_runs) == {1, 2}
+    pooled = by_runs[2]
+    own = pooled.table("late_performance").mean(axis=1)
+    assert pooled.figures["late_performance"].value == pytest.approx(iqm(own))
+    assert pooled.figures["late_performance"].over == "runs"
+    assert {agent.config.seed for agent in found.members[0][board.rows.index(pooled)]} == {0, 1}
+
+
+def test_one_seed_has_an_interval_over_lives_and_the_table_says_so(runs, protocol):
+    (board,) = compare_agents([str(runs)], str(protocol)).leaderboards
+    (single,) = [row for row in board.rows if row.runs == 1]
+    assert single.figures["late_performance"].over == "lives"
+    told = io.StringIO()
+    print_leaderboard(board, Console(file=told))
+    text = told.getvalue()
+    assert "1*" in text
+    assert "the interval is over its test lives" in text
+    assert "95 % intervals over 3 runs" in text
+    assert max(len(line) for line in text.splitlines()) <= 100
+
+
+def test_the_csv_holds_every_life(runs, protocol):
+    found = compare_agents([str(runs / "plastic")], str(protocol))
+    lines = list(csv.DictReader(io.StringIO(found.to_csv())))
+    assert len(lines) == sum(
+        len(e.lives) for row in found.leaderboards[0].rows for e in row.evaluations
+    )
+    late = [
+        float(line["late"])
+        for line in lines
+        if line["condition"] == CONDITIONS[0] and line["frozen"] == "False"
+    ]
+    table = found.leaderboards[0].rows[0].table("late_performance")
+    assert np.mean(late) == pytest.approx(table[:, 0].mean())
+
+
+def test_the_seed_of_the_evaluation_chooses_the_lives(runs, protocol, lived):
+    agent = [str(runs / "static/seed-0")]
+    first = compare_agents(agent, str(protocol), seed=1).to_csv()
+    assert compare_agents(agent, str(protocol), seed=1).to_csv() == first
+    assert compare_agents(agent, str(protocol), seed=2).to_csv() != first
+
+
+def test_a_folder_without_runs_and_a_protocol_for_another_env_are_refused(runs, protocol, tmp_path):
+    with pytest.raises(UserError, match="holds none that was trained"):
+        compare_agents([str(tmp_path)])
+    with pytest.raises(UserError, match="does not apply to quadruped"):
+        compare_agents([str(runs / "static")], "reversal")
+
+
+def test_recipes_of_one_name_are_told_apart_by_what_differs():
+    one = {"name": "a", "agent": {"kind": "spiking", "rule": "abcd", "hidden": 4}}
+    two = {"name": "a", "agent": {"kind": "spiking", "rule": "none", "hidden": 4}}
+    mlp = {"name": "a", "agent": {"kind": "mlp", "hidden": [4]}}
+    assert labels([one, two]) == ["a rule=abcd", "a rule=none"]
+    assert labels([one, mlp]) == ["a kind=spiking", "a kind=mlp"]
+    assert labels([{"name": "b"}, one]) == ["b", "a"]
+    assert differences([one, two]) == {"agent.rule": ["abcd", "none"]}
+
+
+def test_the_cache_lies_in_the_users_cache_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_path() == tmp_path / "robolearn" / "lives.sqlite"
