@@ -161,6 +161,33 @@ def compare(
 
 
 @app.command()
+def report(
+    agents: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[AGENT]...", help="Runs, folders of runs, zoo agents; none: the whole zoo."
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The page.")] = Path("report.html"),
+    protocol: Annotated[
+        str | None, typer.Option(help="A name in configs/protocols/, or a path; each env's own.")
+    ] = None,
+    episodes: Annotated[int | None, typer.Option(help="Lives for each condition.", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="Keys the test lives.", min=0)] = 0,
+    cache: Annotated[bool, typer.Option(help="Live no life twice.")] = True,
+    films: Annotated[bool, typer.Option(help="Film one life of each.")] = True,
+    extensions: Extensions = None,
+) -> None:
+    """Write one page with leaderboard, figures and films."""
+    from robolearn.reporting import report as write_report
+
+    _load_extensions(extensions)
+    command = shlex.join(["robolearn", *sys.argv[1:]])
+    options: dict[str, Any] = {"episodes": episodes, "seed": seed, "use_cache": cache}
+    print(write_report(agents or [], protocol, out, **options, films=films, command=command))
+
+
+@app.command()
 def record(
     agent: Annotated[str, typer.Argument(metavar="AGENT", help="A run folder or a zoo agent.")],
     shift: ShiftTexts = None,

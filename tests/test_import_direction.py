@@ -29,7 +29,7 @@ BELOW = {
         "errors", "schema", "definitions", "agents", "envs", "shifts", "worlds", "lifetime",
         "learning", "tracking",
     },
-    "report": {"errors"},
+    "report": {"errors", "adaptation"},
 }  # fmt: skip
 # What stands on top may import everything below it.
 ON_TOP = {
@@ -39,6 +39,7 @@ ON_TOP = {
     "filming",
     "evaluating",
     "comparing",
+    "reporting",
     "mirroring",
     "listing",
     "extensions",

@@ -45,15 +45,7 @@ def closing_lines(board: Leaderboard) -> list[str]:
         "benefit    of plasticity: (live − frozen) under the shift − (live − frozen) intact",
         "p          of no benefit, by flips of sign over runs (over lives with one run)",
     ]
-    numbers = sorted({row.runs for row in board.rows} - {1})
-    if numbers:
-        lines.append("IQM over training runs of their means over conditions; no seed is chosen")
-        lines += [cover_note(runs) for runs in numbers]
-    if any(row.runs == 1 for row in board.rows):
-        lines.append(
-            f"{_MARK} ONE training run: the interval is over its test lives and tells nothing of "
-            "the recipe"
-        )
+    lines += cover_lines(board)
     others = [
         f"{row.label} {better:.2f}"
         for row, better in zip(board.rows[1:], board.improvement[0][1:], strict=True)
@@ -61,6 +53,21 @@ def closing_lines(board: Leaderboard) -> list[str]:
     ]
     if others:
         lines.append(f"P(a run of {board.rows[0].label} retains more): {', '.join(others)}")
+    return lines
+
+
+def cover_lines(board: Leaderboard) -> list[str]:
+    """Return over what the intervals are, and how often such intervals hold."""
+    lines = []
+    numbers = sorted({row.runs for row in board.rows} - {1})
+    if numbers:
+        lines.append("IQM over training runs of their means over conditions; no seed is chosen")
+        lines += dict.fromkeys(cover_note(runs) for runs in numbers)
+    if any(row.runs == 1 for row in board.rows):
+        lines.append(
+            f"{_MARK} ONE training run: the interval is over its test lives and tells nothing of "
+            "the recipe"
+        )
     return lines
 
 

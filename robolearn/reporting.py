@@ -1,0 +1,214 @@
+"""The verb `report`: compare agents, film them, and write it all into one page."""
+
+import io
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from robolearn.adaptation.leaderboard import Leaderboard, Row
+from robolearn.adaptation.recipes import recipe_of
+from robolearn.comparing import Comparison, compare_agents
+from robolearn.envs.witness import film_camera
+from robolearn.errors import UserError
+from robolearn.filming import live_on_camera
+from robolearn.lifetime import Moment, live
+from robolearn.report import RecordedLife, Section, Subject, write_page
+from robolearn.report.curves import LearningCurve
+from robolearn.report.provenance import Source
+from robolearn.shifts import ShiftPlan
+from robolearn.tracking.atomic_file import write_atomically
+from robolearn.tracking.progress import Progress
+from robolearn.tracking.provenance import describe_software
+from robolearn.tracking.run import RunFolder
+from robolearn.zoo import TrainedAgent, make_env
+
+# Of a film: long enough for a fall, or for some trials.
+_FILM_S = {"s": 8.0, "trials": 20.0}
+_FILM_SIZE = (480, 360)
+_MOMENTS = 240  # of weights over a life
+_SYNAPSES = 64  # that are shown, those that change most
+_FILM_SEED = 0
+
+
+def report(
+    agents: list[str],
+    protocol: str | None,
+    out: Path,
+    *,
+    episodes: int | None = None,
+    seed: int = 0,
+    use_cache: bool = True,
+    films: bool = True,
+    command: str = "",
+) -> Path:
+    """Compare agents and write the page; returns its path.
+
+    Args:
+        agents: run folders, folders of runs and zoo names; none takes the whole zoo.
+        protocol: in `configs/protocols/` or a path; None takes the one of each env.
+        out: the page, `.html`.
+        episodes: lives for each condition; None takes the protocol's.
+        seed: keys the test lives.
+        use_cache: whether lives that were lived before are taken from disk.
+        films: whether one life of each agent is filmed.
+        command: kept in the page.
+
+    Raises:
+        UserError: unknown agent or protocol, or the page cannot be written.
+    """
+    if out.suffix.lower() != ".html":
+        raise UserError(f"--out {out}: the file's name must end in .html")
+    if not out.resolve().parent.is_dir():
+        raise UserError(f"--out {out}: there is no folder {out.resolve().parent}")
+    found = compare_agents(
+        agents, protocol, episodes=episodes, seed=seed, use_cache=use_cache, command=command
+    )
+    sections = _sections(found, films)
+    names = ", ".join(board.env.replace("_", " ") for board in found.leaderboards)
+    page = write_page(
+        sections, f"Who adapts? {names[:1].upper()}{names[1:]}", command, describe_software()
+    )
+    write_atomically(out, page.encode())
+    return out
+
+
+def _sections(found: Comparison, films: bool) -> list[Section]:
+    total = sum(len(board.rows) for board in found.leaderboards)
+    sections, done = [], 0
+    with Progress(total, unit="film", stream=sys.stderr) as progress:
+        for board, members in zip(found.leaderboards, found.members, strict=True):
+            subjects = []
+            for row, group in zip(board.rows, members, strict=True):
+                agent = median_agent(row, group)
+                life = record_life(agent, row, telling_condition(board)) if films else None
+                subjects.append(
+                    Subject(
+                        recipe_of(group[0].config.to_mapping()),
+                        [_source(agent) for agent in group],
+                        [curve for agent in group if (curve := _learning(agent)) is not None],
+                        life,
+                    )
+                )
+                done += 1
+                if films:
+                    progress.update(done, {})
+            told = {k: _plain(v) for k, v in board.rows[0].evaluations[0].protocol.items()}
+            sections.append(Section(board, subjects, yaml.safe_dump(told, sort_keys=False)))
+    return sections
+
+
+def median_agent(row: Row, group: list[TrainedAgent]) -> TrainedAgent:
+    """Return the agent whose performance under the shifts is the median, the lower of two."""
+    means = row.table("late_performance").mean(axis=1)
+    by_source = dict(zip(row.sources, means, strict=True))
+    ranked = sorted(group, key=lambda agent: by_source[agent.name])
+    return ranked[(len(ranked) - 1) // 2]
+
+
+def telling_condition(board: Leaderboard) -> int:
+    """Return the number of the condition in which the retention of the recipes differs most."""
+    means = np.array([np.nan_to_num(row.table("retention")).mean(axis=0) for row in board.rows])
+    return int(np.ptp(means, axis=0).argmax())
+
+
+def record_life(agent: TrainedAgent, row: Row, number: int) -> RecordedLife:
+    """Film one life under one of the protocol's conditions, which begins in the middle of it."""
+    from robolearn.recording.film import write_film
+    from robolearn.recording.gl import require_gl
+    from robolearn.recording.replay import write_replay
+
+    condition = row.evaluations[0].conditions[number]
+    life_s = _FILM_S[row.evaluations[0].time_unit]
+    own = {k: v for k, v in condition.shifts[0].items() if k not in ("onset_s", "end_s")}
+    plan = ShiftPlan.from_mapping({**own, "onset_s": life_s / 2})
+    trajectory, models = live_on_camera(agent, [plan], _FILM_SEED, life_s)
+    whose = f"{agent.config.name}, training seed {agent.config.seed}"
+    caption = f"{whose}: {condition.name} at {life_s / 2:g} s"
+    camera = film_camera(agent.env_name)
+    times, weights, synapses = _weights_of_life(agent, plan, life_s)
+    with tempfile.TemporaryDirectory() as folder:
+        film, poster = None, b""
+        try:
+            require_gl()
+            path = Path(folder) / "film.mp4"
+            write_film(path, trajectory, models, camera, size=_FILM_SIZE, fps=25, caption=row.label)
+            film, poster = path.read_bytes(), _poster(path)
+        except UserError:
+            pass  # the page says so, and has the replay
+        path = Path(folder) / "replay.html"
+        write_replay(path, trajectory, models, camera, caption=row.label)
+        replay = path.read_text(encoding="utf-8")
+    return RecordedLife(caption, film, poster, replay, times, weights, synapses)
+
+
+def _poster(film: Path) -> bytes:
+    """Return a JPEG of the frame at three fifths of a film, when the shift has begun."""
+    import imageio_ffmpeg
+    from PIL import Image
+
+    seconds = imageio_ffmpeg.count_frames_and_secs(str(film))[1] or 0.0
+    reader = imageio_ffmpeg.read_frames(str(film), input_params=["-ss", f"{0.6 * seconds:.2f}"])
+    size = next(reader)["size"]
+    picture = Image.frombytes("RGB", size, next(reader))
+    reader.close()
+    content = io.BytesIO()
+    picture.save(content, "JPEG", quality=80)
+    return content.getvalue()
+
+
+def _weights_of_life(agent: TrainedAgent, plan: ShiftPlan, life_s: float) -> tuple[Any, Any, int]:
+    """Return times (S,) in s, weights (S, k) of the synapses that change most, and their number.
+
+    Whatever array of a brain's state is called a weight counts.
+    """
+    if not agent.agent.is_plastic:
+        return None, None, 0
+    env = make_env(agent.config, 1, life_s, [plan])
+    every = max(1, (env.max_episode_steps or 1) // _MOMENTS)
+    moments: list[np.ndarray] = []
+
+    def see(moment: Moment) -> None:
+        if moment.step % every == 0:
+            found = [v[0].ravel() for k, v in vars(moment.state).items() if k.endswith("weight")]
+            moments.append(np.concatenate([np.zeros(0, np.float32), *found]))
+
+    live(env, agent.agent, agent.agent.express(agent.genome[None]), [_FILM_SEED], listener=see)
+    weights = np.stack(moments)
+    chosen = np.argsort(-np.abs(weights - weights[:1]).max(axis=0), kind="stable")[:_SYNAPSES]
+    times = np.arange(len(weights)) * every * env.world.control_step_s
+    return times, weights[:, chosen], weights.shape[1]
+
+
+def _learning(agent: TrainedAgent) -> LearningCurve | None:
+    """Return the learning curve of a run; None for a zoo agent, or a run of one generation."""
+    if not (agent.folder / "run.json").is_file():
+        return None
+    lines = RunFolder.open(agent.folder).read_metrics()
+    told = [x for x in lines if x.get("performance") is not None and x.get("environment_steps")]
+    if len(told) < 2:
+        return None
+    return LearningCurve(
+        np.array([line["environment_steps"] for line in told], np.float64),
+        np.array([line["performance"] for line in told], np.float64),
+    )
+
+
+def _source(agent: TrainedAgent) -> Source:
+    """Return where an agent comes from, as far as its folder tells."""
+    seed = agent.config.seed
+    for name in ("run.json", "metrics.json"):
+        file = agent.folder / name
+        if file.is_file():
+            about = json.loads(file.read_text(encoding="utf-8"))
+            commit = (about.get("git") or {}).get("commit", "")
+            return Source(agent.name, seed, about.get("command", ""), about.get("versions"), commit)
+    return Source(agent.name, seed)
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
