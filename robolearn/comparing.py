@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from robolearn.adaptation.evaluation import Evaluation
-from robolearn.adaptation.leaderboard import Leaderboard, make_leaderboard
+from robolearn.adaptation.leaderboard import Leaderboard, Member, make_leaderboard
 from robolearn.adaptation.leaderboard_table import print_leaderboard
 from robolearn.adaptation.life_cache import LifeCache, default_path, digest_of
 from robolearn.adaptation.protocol import Protocol, load_protocol
@@ -29,6 +29,8 @@ from robolearn.worlds import load_world
 from robolearn.zoo import WEIGHTS, TrainedAgent, load_trained, name_of, zoo_entries
 
 FORMAT = "robolearn-comparison-1"
+# The learner that changes nothing between lives.
+_NO_LEARNER = "unchanged"
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,12 @@ def compare_agents(
     for recipes in rows.values():
         names = labels([recipe_of(group[0].config.to_mapping()) for group in recipes])
         groups = [
-            (label, [evaluations[a.name] for a in group], [a.name for a in group])
+            Member(
+                label,
+                [evaluations[agent.name] for agent in group],
+                [agent.name for agent in group],
+                born_naive=group[0].config.learning.kind == _NO_LEARNER,
+            )
             for label, group in zip(names, recipes, strict=True)
         ]
         board = make_leaderboard(groups)
@@ -187,9 +194,17 @@ def find_runs(agents: Sequence[str]) -> list[str | Path]:
 
 
 def _distinct(trained: list[TrainedAgent]) -> list[TrainedAgent]:
-    """Leave out agents that were named twice, under the same name or another."""
-    by_content = {(digest_of(a.genome.tobytes()), a.config.seed, a.env_name): a for a in trained}
-    return list({a.name: a for a in by_content.values()}.values())
+    """Leave out agents that were named twice, under the same name or another.
+
+    Of those that are born naive, runs of all seeds are the same agent.
+    """
+    found: dict[str, TrainedAgent] = {}
+    for agent in trained:
+        config = agent.config
+        seed = None if config.learning.kind == _NO_LEARNER else config.seed
+        recipe = recipe_of(config.to_mapping())
+        found.setdefault(digest_of([digest_of(agent.genome.tobytes()), seed, recipe]), agent)
+    return list({agent.name: agent for agent in found.values()}.values())
 
 
 def _by_env_and_recipe(trained: list[TrainedAgent]) -> dict[str, list[list[TrainedAgent]]]:

@@ -13,7 +13,7 @@ import pytest
 import safetensors.numpy
 import yaml
 from rich.console import Console
-from tiny_run import tiny_config
+from tiny_run import tiny_config, tiny_mapping
 
 from robolearn.adaptation import paired_lives
 from robolearn.adaptation.leaderboard_table import print_leaderboard
@@ -21,6 +21,7 @@ from robolearn.adaptation.life_cache import LifeCache, default_path
 from robolearn.adaptation.recipes import differences, labels
 from robolearn.adaptation.statistics import iqm
 from robolearn.comparing import compare_agents
+from robolearn.config import parse_config
 from robolearn.errors import UserError
 from robolearn.training import train
 
@@ -159,6 +160,25 @@ def test_one_seed_has_an_interval_over_lives_and_the_table_says_so(runs, protoco
     assert "the interval is over its test lives" in text
     assert "95 % intervals over 3 runs" in text
     assert max(len(line) for line in text.splitlines()) <= 100
+
+
+def test_of_learners_born_naive_lives_are_individuals_and_seeds_no_replicates(tmp_path, protocol):
+    for seed in (0, 1):
+        naive = {"kind": "unchanged", "generations": 1, "validation_lives": 1, "validate_every": 1}
+        mapping = tiny_mapping(seed=seed, agent={"kind": "mlp", "hidden": [4]})
+        config = parse_config({**mapping, "learning": naive}, "naive")
+        train(config, tmp_path / "naive" / f"seed-{seed}", ["x"])
+        weights = tmp_path / f"naive/seed-{seed}/weights.safetensors"
+        if seed:  # the same genome: what learns in life is born the same
+            weights.write_bytes((tmp_path / "naive/seed-0/weights.safetensors").read_bytes())
+    (board,) = compare_agents([str(tmp_path / "naive")], str(protocol)).leaderboards
+    (row,) = board.rows
+    assert (row.runs, row.born_naive) == (1, True)
+    assert row.figures["late_performance"].over == "individuals"
+    told = io.StringIO()
+    print_leaderboard(board, Console(file=told))
+    assert "the interval is over individuals" in told.getvalue()
+    assert "ONE training run" not in told.getvalue()
 
 
 def test_the_csv_holds_every_life(runs, protocol):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from robolearn.adaptation.cost import synaptic_operations_per_s
 from robolearn.adaptation.evaluation import Evaluation
 from robolearn.adaptation.paired_lives import INTACT
 from robolearn.adaptation.protocol import Protocol
@@ -399,3 +400,24 @@ def test_evaluations_of_different_things_are_not_pooled(trotted, learned):
         summarise([trotted, seen])
     with pytest.raises(UserError, match="at least one evaluation"):
         summarise([])
+
+
+def test_the_cost_of_a_brain_worked_by_hand():
+    spiking = make_agent("spiking", 10, 2, None, hidden=5, control_step_s=0.02)
+    # 50 graded synapses in 50 control steps a second; 7 spikes that reach 2 units each.
+    assert synaptic_operations_per_s(spiking, 7.0, 0.02) == pytest.approx(50 * 50 + 7 * 2)
+    mlp = make_agent("mlp", 10, 2, None, hidden=(5,))
+    assert synaptic_operations_per_s(mlp, math.nan, 0.02) == pytest.approx((50 + 10) * 50)
+
+
+def test_spikes_are_counted_as_the_network_fires_them():
+    task = RobotVectorEnv("quadruped").task
+    size = task.observation_size
+    agent = make_agent("spiking", size, 12, task.observation_scale, hidden=6)
+    genome = agent.genome.initial(np.random.default_rng(0))
+    protocol = Protocol("short", (NOTHING,), episodes=1, life_s=2.0)
+    lively = evaluate("quadruped", agent, genome, protocol).intact["spikes_per_s"]
+    assert 0 < lively < 6 * 4 / 0.02
+    mute = make_agent("spiking", size, 12, task.observation_scale, hidden=6, silence_hidden=True)
+    assert evaluate("quadruped", mute, genome, protocol).intact["spikes_per_s"] == 0
+    assert math.isnan(run(Trot(), episodes=1, life_s=1.0).intact["spikes_per_s"])

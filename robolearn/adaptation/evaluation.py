@@ -94,8 +94,8 @@ class Evaluation:
         unit: of performance, such as "m/s"; empty for a share.
         trace_step_s: duration of one element of the traces, s; 0 without traces.
         intact: over the intact lives: mean performance, total_reward, fall_rate, unstable_share,
-            walked_share, the share that the protocol counts as walking, and spikes_per_s, NaN for
-            a brain without spikes.
+            walked_share, the share that the protocol counts as walking, spikes_per_s, NaN for a
+            brain without spikes, and operations_per_s of `cost`.
         conditions: one result each, in the protocol's order.
         lives: every life, raw.
         software: versions.

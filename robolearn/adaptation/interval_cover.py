@@ -13,7 +13,8 @@ def cover_note(runs: int) -> str:
     """Return how far a 95 % interval over that many training runs may be trusted."""
     nearest = min(COVER, key=lambda n: abs(n - runs))
     least, most, half = COVER[nearest]
+    others = "" if nearest == runs else f", the nearest to {runs}"
     return (
-        f"95 % intervals over {nearest} runs: {least:.0%} to {most:.0%} hold in simulation, "
-        f"{half:.0%} where half of the runs fail"
+        f"95 % intervals over {nearest} runs{others}: {least:.0%} to {most:.0%} hold in "
+        f"simulation, {half:.0%} where half of the runs fail"
     )

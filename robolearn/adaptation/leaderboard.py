@@ -5,7 +5,9 @@ no sample from which an interquartile mean might cut the hard and the easy ones.
 the IQM with its interval.
 
 A recipe trained once has no interval over training seeds. What it has is one over its test lives,
-which says how well this one agent is known and nothing about the recipe: `Figure.over` tells.
+which says how well this one agent is known and nothing about the recipe: `Figure.over` tells. Where
+nothing is learned between lives, but all of it within one, lives are individuals, and an interval
+over them is what is wanted.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,12 +33,29 @@ EXTRA = ("drop", "adaptation", "recovered_share", "savings", "forgetting", "late
 
 
 class Figure(NamedTuple):
-    """An IQM with its 95 % interval; `over` is "runs", "lives" or "" where there is none."""
+    """A figure with its 95 % interval over "runs", "lives" or "individuals"; "" for none."""
 
     value: float
     low: float
     high: float
     over: str
+
+
+@dataclass(frozen=True)
+class Member:
+    """One recipe that is to be compared.
+
+    Attributes:
+        label: short name.
+        evaluations: one for each training seed.
+        sources: run folder or zoo name of each.
+        born_naive: nothing is learned between lives: every life is an individual of its own.
+    """
+
+    label: str
+    evaluations: list[Evaluation]
+    sources: list[str]
+    born_naive: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +74,8 @@ class Row:
         benefit_p: p-value of the paired comparison with the frozen control, over runs, or over
             lives for one run; NaN if it cannot learn.
         spikes_per_s: mean over intact lives and runs; NaN for brains without spikes.
+        operations_per_s: synaptic operations, likewise.
+        born_naive: as in `Member`.
     """
 
     label: str
@@ -67,6 +88,8 @@ class Row:
     groups: dict[str, Figure]
     benefit_p: float
     spikes_per_s: float
+    operations_per_s: float
+    born_naive: bool
 
     @property
     def runs(self) -> int:
@@ -115,6 +138,8 @@ class Leaderboard:
                     "retention_by_group": {k: f._asdict() for k, f in row.groups.items()},
                     "benefit_p": row.benefit_p,
                     "spikes_per_s": row.spikes_per_s,
+                    "operations_per_s": row.operations_per_s,
+                    "born_naive": row.born_naive,
                 }
             )
         return {
@@ -127,13 +152,9 @@ class Leaderboard:
         }
 
 
-def make_leaderboard(members: Sequence[tuple[str, list[Evaluation], list[str]]]) -> Leaderboard:
-    """Compare recipes that met the same protocol in the same env.
-
-    Args:
-        members: (label, evaluations of its training seeds, where they lie) of each recipe.
-    """
-    rows = [_row(*member) for member in members]
+def make_leaderboard(members: Sequence[Member]) -> Leaderboard:
+    """Compare recipes that met the same protocol in the same env."""
+    rows = [_row(member) for member in members]
     rows.sort(key=lambda row: -np.nan_to_num(row.figures["late_performance"].value, nan=-np.inf))
     tables = [row.table("retention") for row in rows]
     improvement = np.array(
@@ -145,10 +166,11 @@ def make_leaderboard(members: Sequence[tuple[str, list[Evaluation], list[str]]])
     )
 
 
-def _row(label: str, evaluations: list[Evaluation], sources: list[str]) -> Row:
+def _row(member: Member) -> Row:
+    evaluations = member.evaluations
     first = evaluations[0]
     tables = {metric: _table(evaluations, metric) for metric in (*SHOWN, *EXTRA)}
-    lives = _OneRun(first) if len(evaluations) == 1 else None
+    lives = _OneRun(first, member.born_naive) if len(evaluations) == 1 else None
     figures = {metric: _figure(table, lives, metric) for metric, table in tables.items()}
     groups = {}
     for group in ("seen", "partly", "unseen"):
@@ -159,16 +181,18 @@ def _row(label: str, evaluations: list[Evaluation], sources: list[str]) -> Row:
     benefits = lives.benefits if lives else tables["plasticity_benefit"].mean(axis=1)
     tested = first.plastic and np.isfinite(benefits).all()
     return Row(
-        label,
+        member.label,
         first.agent,
         first.plastic,
         evaluations,
-        sources,
+        member.sources,
         _figure(intact, lives, "intact"),
         figures,
         groups,
         sign_flip_test(benefits) if tested else np.nan,
         float(np.mean([e.intact["spikes_per_s"] for e in evaluations])),
+        float(np.mean([e.intact["operations_per_s"] for e in evaluations])),
+        member.born_naive,
     )
 
 
@@ -179,8 +203,9 @@ def _table(evaluations: list[Evaluation], metric: str) -> NDArray[np.float64]:
 class _OneRun:
     """The test lives of one training run, by episode."""
 
-    def __init__(self, evaluation: Evaluation):
+    def __init__(self, evaluation: Evaluation, born_naive: bool):
         self.evaluation = evaluation
+        self.unit = "individuals" if born_naive else "lives"
         episodes = 1 + max(life.episode for life in evaluation.lives)
         by_key: dict[tuple[str, bool, int], list[LifeRecord]] = {}
         for life in evaluation.lives:
@@ -272,7 +297,7 @@ def _figure(table: NDArray[np.float64], lives: _OneRun | None, metric: str) -> F
     if lives is None or estimate is None:
         return Figure(float(table.mean()), np.nan, np.nan, "")
     found = jackknife_interval(estimate, len(lives.episodes))
-    return Figure(found.iqm, found.low, found.high, "lives" if found.method != "none" else "")
+    return Figure(found.iqm, found.low, found.high, lives.unit if found.method != "none" else "")
 
 
 def _improvement(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:

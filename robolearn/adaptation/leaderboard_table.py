@@ -11,6 +11,7 @@ from robolearn.adaptation.leaderboard import Figure, Leaderboard, Row
 from robolearn.adaptation.table import number, wide
 
 _MARK = "*"  # an interval over lives
+_NAIVE = "°"  # an interval over individuals
 
 
 def print_leaderboard(board: Leaderboard, console: Console) -> None:
@@ -31,7 +32,8 @@ def print_leaderboard(board: Leaderboard, console: Console) -> None:
         console.print(
             Text(f"{board.env}, protocol {board.protocol}: {board.measure}", style="bold")
         )
-        console.print(Text(f"{len(first.conditions)} conditions, {lives} under each"))
+        count = len(first.conditions)
+        console.print(Text(f"{count} condition{'s' * (count != 1)}, {lives} under each"))
         console.print(table)
         for line in closing_lines(board):
             console.print(Text(line))
@@ -51,9 +53,21 @@ def closing_lines(board: Leaderboard) -> list[str]:
         for row, better in zip(board.rows[1:], board.improvement[0][1:], strict=True)
         if math.isfinite(better)
     ]
+    for metric in ("savings", "forgetting"):
+        found = [(row.label, row.figures[metric].value) for row in board.rows]
+        if any(math.isfinite(value) for _, value in found):
+            told = ", ".join(f"{label} {number(value, '+.2f')}" for label, value in found)
+            lines.append(f"{metric}: {told}")
     if others:
         lines.append(f"P(a run of {board.rows[0].label} retains more): {', '.join(others)}")
     return lines
+
+
+def mark(row: Row) -> str:
+    """Return the sign beside the number of runs that leads to what its interval is over."""
+    if row.runs > 1:
+        return ""
+    return _NAIVE if row.born_naive else _MARK
 
 
 def cover_lines(board: Leaderboard) -> list[str]:
@@ -63,7 +77,9 @@ def cover_lines(board: Leaderboard) -> list[str]:
     if numbers:
         lines.append("IQM over training runs of their means over conditions; no seed is chosen")
         lines += dict.fromkeys(cover_note(runs) for runs in numbers)
-    if any(row.runs == 1 for row in board.rows):
+    if any(row.runs == 1 and row.born_naive for row in board.rows):
+        lines.append(f"{_NAIVE} born naive, learns in life alone: the interval is over individuals")
+    if any(row.runs == 1 and not row.born_naive for row in board.rows):
         lines.append(
             f"{_MARK} ONE training run: the interval is over its test lives and tells nothing of "
             "the recipe"
@@ -76,7 +92,7 @@ def _cells(rank: int, row: Row) -> list[str]:
     return [
         str(rank),
         row.label,
-        f"{row.runs}{_MARK if row.runs == 1 else ''}",
+        f"{row.runs}{mark(row)}",
         number(row.intact.value),
         _span(figures["late_performance"]),
         _span(figures["retention"]),

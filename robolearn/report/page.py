@@ -9,7 +9,7 @@ from string import Template
 from typing import Any
 
 from robolearn.adaptation.leaderboard import Figure, Leaderboard, Row
-from robolearn.adaptation.leaderboard_table import cover_lines
+from robolearn.adaptation.leaderboard_table import cover_lines, mark
 from robolearn.report.curves import (
     LearningCurve,
     adaptation_figure,
@@ -150,7 +150,7 @@ def _leaderboard(board: Leaderboard, colours: list[int]) -> str:
     heads = [
         ("runs", ""), ("intact", unit), ("after", unit), ("retention", "after / intact"),
         ("lost at first", "share"), ("falls", "of lives"), ("recovered", "of lives"),
-        ("benefit", "of plasticity"), ("p", ""), ("spikes", "1/s"),
+        ("benefit", "of plasticity"), ("p", ""), ("spikes", "1/s"), ("synapses", "1000/s"),
     ]  # fmt: skip
     extra = [name for name in ("savings", "forgetting") if _any(board.rows, name)]
     heads += [(name, "share") for name in extra]
@@ -162,7 +162,7 @@ def _leaderboard(board: Leaderboard, colours: list[int]) -> str:
     for row, colour in zip(board.rows, colours, strict=True):
         f = row.figures
         cells = [
-            f'<td data-v="{row.runs}">{row.runs}{"*" if row.runs == 1 else ""}</td>',
+            f'<td data-v="{row.runs}">{row.runs}{mark(row)}</td>',
             _cell(row.intact),
             _cell(f["late_performance"]),
             _cell(f["retention"]),
@@ -172,6 +172,7 @@ def _leaderboard(board: Leaderboard, colours: list[int]) -> str:
             _cell(f["plasticity_benefit"], "{:+.2f}") if row.plastic else "<td>cannot learn</td>",
             _plain(row.benefit_p, "{:.2g}"),
             _plain(row.spikes_per_s, "{:.0f}"),
+            _plain(row.operations_per_s / 1000, "{:.0f}"),
             *(_cell(f[name], "{:+.2f}") for name in extra),
         ]
         swatch = f'<span class="swatch c{colour}"></span>'
@@ -209,6 +210,7 @@ def _notes(board: Leaderboard) -> list[str]:
     return [
         "Sorted by the performance under the shifts in the last quarter of life; in brackets 95 % "
         "intervals. p: of no benefit of plasticity, by flips of sign. "
+        "Spikes and synaptic operations: of a brain, per second of intact life. "
         + ". ".join(cover_lines(board))
         + "."
     ]
