@@ -69,10 +69,8 @@ def report(
         agents, protocol, episodes=episodes, seed=seed, use_cache=use_cache, command=command
     )
     sections = _sections(found, films)
-    names = ", ".join(board.env.replace("_", " ") for board in found.leaderboards)
-    page = write_page(
-        sections, f"Who adapts? {names[:1].upper()}{names[1:]}", command, describe_software()
-    )
+    names = ", ".join(section.title for section in sections)
+    page = write_page(sections, f"Who adapts? {names}", command, describe_software())
     write_atomically(out, page.encode())
     return out
 
@@ -98,7 +96,9 @@ def _sections(found: Comparison, films: bool) -> list[Section]:
                 if films:
                     progress.update(done, {})
             told = {k: _plain(v) for k, v in board.rows[0].evaluations[0].protocol.items()}
-            sections.append(Section(board, subjects, yaml.safe_dump(told, sort_keys=False)))
+            sections.append(
+                Section(board, subjects, yaml.safe_dump(told, sort_keys=False), _title(members))
+            )
     return sections
 
 
@@ -108,6 +108,11 @@ def median_agent(row: Row, group: list[TrainedAgent]) -> TrainedAgent:
     by_source = dict(zip(row.sources, means, strict=True))
     ranked = sorted(group, key=lambda agent: by_source[agent.name])
     return ranked[(len(ranked) - 1) // 2]
+
+
+def _title(members: list[list[TrainedAgent]]) -> str:
+    """Return the name of the env as in its id: "robolearn/TMaze-v0" is "TMaze"."""
+    return members[0][0].config.env.id.rpartition("/")[2].rpartition("-v")[0]
 
 
 def telling_condition(board: Leaderboard) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtrit
 
 from robolearn.adaptation.evaluation import Evaluation
 from robolearn.adaptation.leaderboard import Row
@@ -23,8 +24,18 @@ class Aligned:
     over: str
 
     def middle_and_band(self, kind: str) -> tuple[Values, Values, Values]:
-        """Return the IQM over the leading axis and the ends of its 95 % interval, (t,) each."""
-        found = [interval(column) for column in self.curves[kind].T]
+        """Return the IQM over runs and the ends of its 95 % interval, (t,) each.
+
+        Over lives it is the mean: a trial is right or wrong, and of that the IQM tells too little.
+        """
+        curves = self.curves[kind]
+        if self.over == "lives":
+            middle, n = curves.mean(axis=0), len(curves)
+            if n < 2:
+                return middle, np.full_like(middle, np.nan), np.full_like(middle, np.nan)
+            half = stdtrit(n - 1, 0.975) * curves.std(axis=0, ddof=1) / n**0.5
+            return middle, middle - half, middle + half
+        found = [interval(column) for column in curves.T]
         middle, low, high = (np.array([f[i] for f in found]) for i in range(3))
         return middle, low, high
 

@@ -44,11 +44,12 @@ class Subject:
 
 @dataclass(frozen=True)
 class Section:
-    """One env: its leaderboard, a subject for each row, and the protocol as it was read."""
+    """One env, its title: the leaderboard, a subject for each row, the protocol as it was read."""
 
     board: Leaderboard
     subjects: Sequence[Subject]
     protocol: str
+    title: str
 
 
 @dataclass
@@ -110,9 +111,9 @@ def _lead(sections: Sequence[Section]) -> str:
     recipes = sum(len(section.board.rows) for section in sections)
     runs = sum(row.runs for section in sections for row in section.board.rows)
     return (
-        f"{recipes} recipe{'s' * (recipes != 1)}, {runs} training run{'s' * (runs != 1)}: how they "
-        "do when the body or the world changes in mid-life. Every disturbed life stands beside "
-        "an intact one, and beside one whose learning stops at the onset; all share seed and noise."
+        f"{_count(recipes, 'recipe')}, {_count(runs, 'training run')}: how they do when the body "
+        "or the world changes in mid-life. Every disturbed life stands beside an intact one, and "
+        "beside one whose learning stops at the onset; all share seed and noise."
     )
 
 
@@ -122,12 +123,11 @@ def _add_section(contents: _Contents, section: Section, number: int) -> None:
     colours = [i % _COLOURS for i in range(len(rows))]
     unit = board.unit or "share"
     lives = f"{first.protocol['episodes']} lives of {first.life_s:g} {first.time_unit}"
-    contents.begin(f"env-{number}", f"{_capital(board.env.replace('_', ' '))}: {board.protocol}")
-    contents.parts.append(
-        f'<p class="lead">{escape(_capital(board.measure))}'
-        f"{f' ({board.unit})' if board.unit else ''}, {len(first.conditions)} conditions, {lives} "
-        "under each.</p>"
-    )
+    contents.begin(f"env-{number}", f"{section.title}: {board.protocol}")
+    measure = _capital(board.measure) + (f" ({board.unit})" if board.unit else "")
+    conditions = _count(len(first.conditions), "condition")
+    about = f"{measure}, {conditions}, {lives} under each."
+    contents.parts.append(f'<p class="lead">{escape(about)}</p>')
     contents.parts.append(_leaderboard(board, colours))
     contents.parts.append("".join(f'<p class="note">{escape(told)}</p>' for told in _notes(board)))
     _add_intervals(contents, board, colours, unit)
@@ -241,14 +241,16 @@ def _add_intervals(contents: _Contents, board: Leaderboard, colours: list[int], 
             f"{improvement_table(board)}</div></div>"
         )
     runs = ", ".join(f"{row.label} {row.runs}" for row in rows)
+    others = (
+        " The profile tells which share of runs × conditions retains more than so much; the table, "
+        "how probably a run of the row retains more than one of the column, over conditions."
+    ) * (len(rows) > 1)
     contents.figure(
         "How well, and how surely",
         f'<div class="grid">{"".join(panels)}</div>',
         "Points are interquartile means over training runs, whiskers 95 % intervals; a hollow "
         f"point has a single run, and its whiskers span lives. Training runs: {runs}. The benefit "
-        "is (live − frozen) under the shift − (live − frozen) intact. The profile tells which "
-        "share of runs × conditions retains more than so much; the table, how probably a run of "
-        "the row retains more than one of the column, over conditions.",
+        f"is (live − frozen) under the shift − (live − frozen) intact.{others}",
     )
 
 
@@ -277,8 +279,8 @@ def _add_adaptation(contents: _Contents, rows: list[Row], colours: list[int]) ->
         f'{key}<div class="grid">{panels}</div>',
         "Mean over all conditions and lives, aligned at the onset; 0 from a fall on. Lines are "
         "interquartile means over training runs, thin ones the runs; the band is the 95 % interval "
-        "of the living agent (over lives where there is a single run), cut off at the frame."
-        f"{spans}",
+        "of the living agent, cut off at the frame. With a single run, mean and band are over "
+        f"lives.{spans}",
     )
 
 
@@ -327,10 +329,10 @@ def _add_lives(
     if not recorded:
         return
     films = "".join(film_panel(*one) for one in recorded)
+    button = f'<p><button type="button" data-films="films-{number}">Play all</button></p>'
     contents.figure(
         "Side by side",
-        f'<p><button type="button" data-films="films-{number}">Play all from the beginning</button>'
-        f'</p><div class="grid" id="films-{number}">{films}</div>',
+        f'{button}<div class="grid" id="films-{number}">{films}</div>',
         "The same life for all, under the condition in which their retention differs most. Of each "
         "recipe the training run is filmed whose performance under the shifts is the median (the "
         "lower of two), not the best one. A damaged limb is red; a film ends with the life.",
@@ -364,7 +366,7 @@ def _add_provenance(
         for row, subject in zip(rows, section.subjects, strict=True):
             if subject.sources and subject.sources[0].versions:
                 columns[row.label] = subject.sources[0].versions
-        parts.append(f"<h3>{escape(section.board.env)}: runs</h3>{sources_table(members)}")
+        parts.append(f"<h3>{escape(section.title)}: runs</h3>{sources_table(members)}")
         labels = [row.label for row in rows]
         table = differences_table(labels, [subject.recipe for subject in section.subjects])
         parts.append(f"<details><summary>In what the recipes differ</summary>{table}</details>")
@@ -376,6 +378,10 @@ def _add_provenance(
     parts.append(
         f"<details><summary>Versions of the software</summary>{versions_table(columns)}</details>"
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _capital(words: str) -> str:
