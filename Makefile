@@ -1,5 +1,5 @@
 # Two commands do everything on a machine with Python 3.11+, pip and make:
-#   make demo   train a spiking walker, break its legs, measure it, film it
+#   make demo   train a spiking walker, break its legs, measure it, film it, report it
 #   make test   the quick tests
 PYTHON ?= python3
 VENV := .venv
@@ -13,6 +13,7 @@ demo: $(VENV)/.installed
 	@if [ -f $(RUN)/run.json ]; then $(BIN)/robolearn train --resume $(RUN); \
 	else $(BIN)/robolearn train quickstart --out $(RUN); fi
 	$(BIN)/robolearn evaluate $(RUN) --json $(RUN)/evaluation.json
+	$(BIN)/robolearn report $(RUN) --out $(RUN)/report.html
 	$(BIN)/robolearn record $(RUN) --shift limb_damage:front_left:locked@5s --out $(RUN)/films/front_left_locked
 
 test: $(VENV)/.developed
