@@ -24,6 +24,10 @@ BRAINS = {
     "spiking_synapse": ("spiking", {"hidden": 13, "granularity": "synapse"}),
     "spiking_layer": ("spiking", {"hidden": 13, "granularity": "layer", "max_normalisation": True}),
     "spiking_stdp": ("spiking", {"hidden": 13, "rule": "stdp"}),
+    "r_stdp": (
+        "r_stdp",
+        {"units": 3, "judgement": "step", "innate": [[0.1] * (OBSERVATIONS + 1)] * 3},
+    ),
     "spiking_static": ("spiking", {"hidden": 13, "rule": "none"}),
 }
 

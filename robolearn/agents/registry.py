@@ -43,6 +43,7 @@ _FAMILIES = {
     "gru": ("robolearn.agents.gru", "GRU"),
     "hebbian": ("robolearn.agents.hebbian", "Hebbian"),
     "spiking": ("robolearn.agents.spiking", "Spiking"),
+    "r_stdp": ("robolearn.agents.r_stdp", "RSTDP"),
 }
 _DEFINITION_KEYS = {
     "kind", "family", "neuron", "rule", "modulator", "stabiliser", "parameters",
