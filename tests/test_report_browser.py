@@ -186,14 +186,15 @@ def test_ten_recipes_would_fit_into_25_megabytes(page_file):
     assert page_file.stat().st_size < 25e6 * 2 / 10
 
 
-# WCAG contrast of the colours of text and marks against the card they stand on.
+# WCAG contrast of the colours of text and marks against the card they stand on, and in the cells of
+# heat maps. A canvas turns whatever the style says, a mixture too, into red, green and blue.
 _CONTRAST = """() => {
   const style = getComputedStyle(document.documentElement);
-  const probe = document.body.appendChild(document.createElement("i"));
-  const luminance = (name) => {
-    probe.style.color = style.getPropertyValue(name);
-    const parts = getComputedStyle(probe).color.match(/[\\d.]+/g).slice(0, 3).map(Number);
-    const [r, g, b] = parts.map((v) => v / 255)
+  const pen = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+  const luminance = (colour) => {
+    pen.fillStyle = colour;
+    pen.fillRect(0, 0, 1, 1);
+    const [r, g, b] = [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3).map((v) => v / 255)
       .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
@@ -202,7 +203,15 @@ _CONTRAST = """() => {
     return (x + 0.05) / (y + 0.05);
   };
   const names = ["--ink", "--quiet", "--accent", ...Array.from({length: 10}, (_, i) => "--c" + i)];
-  const told = Object.fromEntries(names.map((name) => [name, contrast(name, "--card")]));
-  told["--heat"] = contrast("--heat-ink", "--heat");
+  const card = style.getPropertyValue("--card");
+  const told = Object.fromEntries(
+    names.map((name) => [name, contrast(style.getPropertyValue(name), card)]));
+  const cell = document.querySelector("td[data-tip].heat");
+  for (let v = 0; v <= 1.001; v += 0.05) {
+    cell.style.setProperty("--v", v);
+    cell.className = "heat" + (v > 0.57 ? " mid" : "") + (v > 0.84 ? " strong" : "");
+    const own = getComputedStyle(cell);
+    told["cell " + v.toFixed(2)] = contrast(own.color, own.backgroundColor);
+  }
   return told;
 }"""

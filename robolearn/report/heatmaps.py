@@ -38,7 +38,7 @@ def condition_table(row: Row, colour: int) -> str:
         cells = [
             f'<tr><th scope="row">{escape(_tidy(c.name))}</th>{_cell(m, c)}</tr>' for m, c in others
         ]
-        parts.append(_table('<th scope="col">retention</th>', cells, "condition"))
+        parts.append(_table('<th scope="col">retention</th>', cells, "condition", "wide"))
     heading = f'<h4><span class="swatch c{colour}"></span>{escape(row.label)}</h4>'
     return f'<div class="panel">{heading}<div class="grids">{"".join(parts)}</div></div>'
 
@@ -49,16 +49,22 @@ def _cell(mean: float, condition) -> str:
         return '<td class="same">–</td>'
     tip = escape(f"{condition.name}: retention {mean:.2f}{seen}", quote=True)
     mark = "" if condition.seen == "unseen" else "<sup>•</sup>"
-    share = min(max(mean, 0.0), 1.0)
-    strong = " strong" if share > 0.5 else ""
-    return (
-        f'<td class="heat{strong}" style="--v:{share:.2f}" data-tip="{tip}">{told(mean)}{mark}</td>'
-    )
+    share = min(max(float(mean), 0.0), 1.0)
+    shade = f'class="{heat_class(share)}" style="--v:{share:.2f}"'
+    return f'<td {shade} data-tip="{tip}">{told(mean)}{mark}</td>'
 
 
-def _table(head: str, body: list[str], corner: str) -> str:
+def heat_class(share: float) -> str:
+    """Return the class of a cell: where its ground is too dark or too light, the ink turns.
+
+    In the dark theme that is so above 0.57, in the light one above 0.84 (`page.css`).
+    """
+    return "heat" + " mid" * (share > 0.57) + " strong" * (share > 0.84)
+
+
+def _table(head: str, body: list[str], corner: str, kind: str = "") -> str:
     return (
-        f'<table class="matrix"><thead><tr><th scope="col">{corner}</th>{head}</tr></thead>'
+        f'<table class="matrix {kind}"><thead><tr><th scope="col">{corner}</th>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table>"
     )
 

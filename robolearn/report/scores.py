@@ -7,6 +7,7 @@ import numpy as np
 
 from robolearn.adaptation.leaderboard import Figure, Leaderboard, Row
 from robolearn.adaptation.statistics import performance_profile
+from robolearn.report.heatmaps import heat_class
 from robolearn.report.svg import Frame, line, picture, text, ticks, told, wide_range
 
 _ROW = 30.0
@@ -79,8 +80,8 @@ def improvement_table(board: Leaderboard) -> str:
             if i == j or not math.isfinite(value):
                 cells.append('<td class="same">–</td>')
             else:
-                strong = " strong" if value > 0.5 else ""
-                cells.append(f'<td class="heat{strong}" style="--v:{value:.2f}">{value:.2f}</td>')
+                shade = f'class="{heat_class(float(value))}" style="--v:{value:.2f}"'
+                cells.append(f"<td {shade}>{value:.2f}</td>")
         name = f'<th scope="row">{i + 1} {escape(row.label)}</th>'
         lines.append(f"<tr>{name}{''.join(cells)}</tr>")
     return (
