@@ -116,9 +116,9 @@ def evaluate(
     agent: Annotated[
         str, typer.Argument(metavar="AGENT", help="A run folder, a folder of runs, or a zoo agent.")
     ],
-    protocol: Annotated[str, typer.Option(help="A name in configs/protocols/, or a path.")] = (
-        "adaptation"
-    ),
+    protocol: Annotated[
+        str | None, typer.Option(help="A name in configs/protocols/, or a path; the env's own.")
+    ] = None,
     shift: ShiftTexts = None,
     episodes: Annotated[int | None, typer.Option(help="Lives for each condition.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Keys the test lives.", min=0)] = 0,

@@ -113,7 +113,7 @@ def compare_agents(
     protocols, skipped = {}, []
     for env in list(rows):
         try:
-            protocols[env] = _protocol_of(env, protocol_name, episodes)
+            protocols[env] = protocol_of(env, protocol_name, episodes)
         except UserError as error:
             # A protocol that was asked for by name and fits no agent at all is a mistake.
             if agents and len(rows) == 1:
@@ -215,8 +215,20 @@ def _by_env_and_recipe(trained: list[TrainedAgent]) -> dict[str, list[list[Train
     return {env: list(recipes.values()) for env, recipes in envs.items()}
 
 
-def _protocol_of(env: str, name: str | None, episodes: int | None) -> Protocol:
-    """Return the protocol for an env; raise UserError if it has none or does not fit."""
+def protocol_of(
+    env: str, name: str | None, episodes: int | None = None, shifts: Sequence[str] = ()
+) -> Protocol:
+    """Return a protocol that fits an env, its own unless another is named.
+
+    Args:
+        env: folder under `envs/`.
+        name: in `configs/protocols/`, or a path.
+        episodes: lives for each condition; None takes the protocol's.
+        shifts: texts that replace the protocol's conditions.
+
+    Raises:
+        UserError: there is none of that name, or it does not fit.
+    """
     world = load_world(env)
     if name is None:
         task = task_type(str(world.definition.get("task")), f"envs/{env}/env.yaml")
@@ -224,6 +236,8 @@ def _protocol_of(env: str, name: str | None, episodes: int | None) -> Protocol:
         if not name:
             raise UserError(f"{env} has no protocol of its own, name one with --protocol")
     protocol = load_protocol(name)
+    if shifts:
+        protocol = protocol.with_shifts(list(shifts))
     protocol.conditions(world)
     return protocol if episodes is None else dataclasses.replace(protocol, episodes=episodes)
 

@@ -1,6 +1,5 @@
 """The verb `evaluate`: a protocol on one trained agent, or on every run of a folder of runs."""
 
-import dataclasses
 import json
 import shlex
 import sys
@@ -10,9 +9,9 @@ from rich.console import Console
 
 from robolearn.adaptation.evaluation import Evaluation
 from robolearn.adaptation.life_cache import LifeCache, default_path
-from robolearn.adaptation.protocol import Protocol, load_protocol
+from robolearn.adaptation.protocol import Protocol
 from robolearn.adaptation.table import print_evaluation, print_summary, summarise
-from robolearn.comparing import evaluate_trained
+from robolearn.comparing import evaluate_trained, protocol_of
 from robolearn.errors import UserError
 from robolearn.mirroring import keep_evaluation
 from robolearn.tracking.atomic_file import write_atomically
@@ -23,7 +22,7 @@ from robolearn.zoo import TrainedAgent, load_trained
 
 def evaluate_agents(
     agent: str,
-    protocol_name: str,
+    protocol_name: str | None,
     shifts: list[str],
     episodes: int | None,
     seed: int,
@@ -34,7 +33,7 @@ def evaluate_agents(
 
     Args:
         agent: zoo name, run folder, or a folder whose sub-folders are runs.
-        protocol_name: a name in `configs/protocols/`, or a path.
+        protocol_name: a name in `configs/protocols/`, or a path; None takes the env's own.
         shifts: texts that replace the protocol's conditions; may be empty.
         episodes: lives for each condition; None takes the protocol's.
         seed: keys the test lives.
@@ -44,14 +43,10 @@ def evaluate_agents(
     Raises:
         UserError: unknown agent, protocol or shift.
     """
-    protocol = load_protocol(protocol_name)
-    if shifts:
-        protocol = protocol.with_shifts(shifts)
-    if episodes is not None:
-        protocol = dataclasses.replace(protocol, episodes=episodes)
     console = Console(emoji=False, markup=False, highlight=False)
     evaluations = []
     for trained in [load_trained(folder) for folder in _runs(agent)]:
+        protocol = protocol_of(trained.env_name, protocol_name, episodes, shifts)
         result = evaluate_one(trained, protocol, seed, shlex.join(["robolearn", *command[1:]]))
         evaluations.append(result)
         console.print(trained.name)

@@ -83,7 +83,11 @@ def _sections(found: Comparison, films: bool) -> list[Section]:
             subjects = []
             for row, group in zip(board.rows, members, strict=True):
                 agent = median_agent(row, group)
-                life = record_life(agent, row, telling_condition(board)) if films else None
+                life = None
+                try:
+                    life = record_life(agent, row, telling_condition(board)) if films else None
+                except UserError as error:  # a film is not worth a report
+                    progress.message(f"no film of {row.label}: {error}")
                 subjects.append(
                     Subject(
                         recipe_of(group[0].config.to_mapping()),

@@ -15,12 +15,12 @@ import yaml
 from rich.console import Console
 from tiny_run import tiny_config, tiny_mapping
 
-from robolearn.adaptation import paired_lives
+from robolearn.adaptation import life_cache, paired_lives
 from robolearn.adaptation.leaderboard_table import print_leaderboard
 from robolearn.adaptation.life_cache import LifeCache, default_path
 from robolearn.adaptation.recipes import differences, labels
 from robolearn.adaptation.statistics import iqm
-from robolearn.comparing import compare_agents
+from robolearn.comparing import compare_agents, protocol_of
 from robolearn.config import parse_config
 from robolearn.errors import UserError
 from robolearn.training import train
@@ -97,7 +97,7 @@ def test_a_killed_comparison_goes_on_where_it_was(runs, protocol, lived):
     code = f"""
 import os, signal
 from robolearn.adaptation import life_cache, protocol_run
-from robolearn.comparing import compare_agents
+from robolearn.comparing import compare_agents, protocol_of
 
 protocol_run.evaluate.__kwdefaults__["max_rows"] = 2
 keep, batches = life_cache.LifeCache.keep, []
@@ -223,3 +223,21 @@ def test_recipes_of_one_name_are_told_apart_by_what_differs():
 def test_the_cache_lies_in_the_users_cache_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert default_path() == tmp_path / "robolearn" / "lives.sqlite"
+
+
+def test_another_line_of_code_is_another_life(runs, protocol, lived, monkeypatch):
+    agent = [str(runs / "static/seed-0")]
+    compare_agents(agent, str(protocol))
+    lived.clear()
+    monkeypatch.setattr(life_cache, "_digest_of_code", lambda: "another")
+    compare_agents(agent, str(protocol))
+    assert sum(lived) == LIVES - 2 * 3
+
+
+def test_a_protocol_is_each_envs_own_unless_another_is_named():
+    assert [protocol_of(env, None).name for env in ("quadruped", "tmaze", "reach")] == [
+        "adaptation", "reversal", "reaching_rotation",
+    ]  # fmt: skip
+    assert protocol_of("quadruped", "damage", 3).episodes == 3
+    with pytest.raises(UserError, match="avoid has no protocol of its own"):
+        protocol_of("avoid", None)

@@ -142,7 +142,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     protocol, intact, unit = evaluation.protocol, evaluation.intact, evaluation.unit
     table = _Sections(
         ("condition", "seen", f"intact\n{unit}", f"after\n{unit}", "retention", "drop", "falls",
-         "recovery\ns, share", f"frozen\n{unit}", f"benefit\n{unit}")
+         f"recovery\n{evaluation.time_unit}, share", f"frozen\n{unit}", f"benefit\n{unit}")
     )  # fmt: skip
     for c in evaluation.conditions:
         recovery = _recovery(c.metrics["recovered_share"], c.metrics["median_recovery_s"])
@@ -158,15 +158,16 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     if not evaluation.plastic:
         closing.append("the agent cannot learn in life: no frozen twins, no plasticity benefit")
     closing.append("one training run: legs and episodes are no replicates, so no interval is given")
+    of = f" {unit}" if unit else ""
     with wide(console):
         _print_lines(
             console,
             f"{evaluation.agent} in {evaluation.env}, protocol {protocol['name']}",
-            f"{protocol['episodes']} lives of {evaluation.life_s:g} s a condition, "
-            f"{protocol['seeds']} lives of seed {evaluation.seed}",
-            f"intact: {intact['performance']:.2f} {unit} over the whole life, "
+            f"{protocol['episodes']} lives of {evaluation.life_s:g} {evaluation.time_unit} a "
+            f"condition, {protocol['seeds']} lives of seed {evaluation.seed}",
+            f"intact: {intact['performance']:.2f}{of} over the whole life, "
             f"{intact['fall_rate']:.0%} fall, {intact['walked_share']:.0%} walk "
-            f"(above {protocol['walks_above']:g} {unit}){_unstable(evaluation)}",
+            f"(above {protocol['walks_above']:g}{of}){_unstable(evaluation)}",
         )
         table.print(console)
         _print_lines(console, *closing, *_legend(name for name, _ in _LEGEND))
