@@ -31,7 +31,7 @@ def build(schema: type[T], values: dict[str, Any], what: str, prefix: str = "") 
     checked = {}
     for name, value in values.items():
         # YAML has lists only; strict checking otherwise keeps "yes" from being an integer.
-        tidy = tuple(value) if isinstance(value, list) else value
+        tidy = _as_tuples(value)
         try:
             checked[name] = TypeAdapter(hints[name]).validate_python(tidy, strict=True)
         except ValidationError as error:
@@ -46,6 +46,11 @@ def build(schema: type[T], values: dict[str, Any], what: str, prefix: str = "") 
         raise UserError(f"{prefix or f'{what}: '}{error}") from None
     except TypeError as error:  # a field without a default
         raise UserError(f"{what}: {error} (give it, or a default)") from None
+
+
+def _as_tuples(value: Any) -> Any:
+    """Return the value with all lists, also lists in lists, as tuples."""
+    return tuple(_as_tuples(element) for element in value) if isinstance(value, list) else value
 
 
 def describe(key: str, problem: Any) -> str:

@@ -25,6 +25,17 @@ BRAINS = {
     "spiking_layer": ("spiking", {"hidden": 13, "granularity": "layer", "max_normalisation": True}),
     "spiking_stdp": ("spiking", {"hidden": 13, "rule": "stdp"}),
     "spiking_static": ("spiking", {"hidden": 13, "rule": "none"}),
+    "neuromodulated": ("neuromodulated", {"hidden": 9}),
+    "neuromodulated_simple": (
+        "neuromodulated",
+        {"hidden": 9, "rule": "simple", "granularity": "synapse", "modulators": 2},
+    ),
+    "neuromodulated_static": ("neuromodulated", {"hidden": 9, "rule": "none"}),
+    "neuromodulated_spiking": (
+        "neuromodulated",
+        {"hidden": 13, "neuron": "spiking", "granularity": "layer"},
+    ),
+    "reflex": ("mlp", {"hidden": [9], "reflex": [[0.05] * (OBSERVATIONS + 1)] * ACTIONS}),
 }
 
 
