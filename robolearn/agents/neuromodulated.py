@@ -255,7 +255,7 @@ def _genome(hyper: NeuromodulatedHyperparameters, o: int, a: int) -> Genome:
         initial_std=0.1,
     )
     weight, bias = layer_genes("modulator", k, h, gain=2 * gain, bias_scale=0.3, initial_std=QUIET)
-    fan_out = Gene("modulator.fan_out", (a, k), scale=10.0 * hyper.trace_bound, initial_std=0.1)
+    fan_out = Gene("modulator.fan_out", (a, k), scale=30.0 * hyper.trace_bound, initial_std=0.1)
     return Genome((*hidden, *readout, alpha, weight, bias, fan_out))
 
 

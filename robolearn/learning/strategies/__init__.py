@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.errors import UserError, unknown_name
+from robolearn.learning.strategies.genetic import Genetic, GeneticConfig
 from robolearn.learning.strategies.openai_es import OpenAIES, OpenAIESConfig
 from robolearn.learning.strategies.pgpe import PGPE, PGPEConfig
 from robolearn.learning.strategies.protocol import Strategy
@@ -15,6 +16,8 @@ from robolearn.learning.strategies.ranking import centred_ranks
 __all__ = [
     "PGPE",
     "STRATEGIES",
+    "Genetic",
+    "GeneticConfig",
     "OpenAIES",
     "OpenAIESConfig",
     "PGPEConfig",
@@ -66,5 +69,6 @@ def make_strategy(kind: str, mean0: NDArray[Any], seed: int, **hyper: Any) -> St
     return strategy(mean0, seed, strategy.config_class(**hyper))
 
 
+register("genetic", Genetic)
 register("openai_es", OpenAIES)
 register("pgpe", PGPE)
