@@ -1,4 +1,4 @@
-"""Claims about the neuromodulated brain: its own modulator writes its read-out, in a fixed order."""
+"""Claims about the neuromodulated brain: its own modulator writes its read-out, in fixed order."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from robolearn.agents.protocol import Feedback
 from robolearn.agents.registry import make_agent
 from robolearn.errors import UserError
 
-O, A, N = 5, 2, 3  # observation and action elements, individuals
+SENSES, MOTORS, LIVES = 5, 2, 3
 KINDS = {
     "rate simple": {"rule": "simple"},
     "rate retroactive": {"rule": "retroactive"},
@@ -19,33 +19,33 @@ KINDS = {
 
 
 def make(**hyper):
-    return make_agent("neuromodulated", O, A, hidden=7, control_step_s=0.1, **hyper)
+    return make_agent("neuromodulated", SENSES, MOTORS, hidden=7, control_step_s=0.1, **hyper)
 
 
 def born(agent, seed=0):
-    """Return (parameters, state) of N different individuals."""
+    """Return (parameters, state) of LIVES different individuals."""
     rng = np.random.default_rng(seed)
-    parameters = agent.express(rng.standard_normal((N, agent.genome.size)).astype(np.float32))
-    state = agent.new_state(N)
-    agent.reset(parameters, state, np.arange(N), [np.random.default_rng(i) for i in range(N)])
+    parameters = agent.express(rng.standard_normal((LIVES, agent.genome.size)).astype(np.float32))
+    state = agent.new_state(LIVES)
+    agent.reset(
+        parameters, state, np.arange(LIVES), [np.random.default_rng(i) for i in range(LIVES)]
+    )
     return parameters, state
 
 
 def step(agent, parameters, state, seed, **feedback):
     """Live one step on a random observation and reward; returns the action."""
     rng = np.random.default_rng([seed, 9])
-    told = Feedback.first(N)
-    told.reward = rng.standard_normal(N).astype(np.float32)
+    told = Feedback.first(LIVES)
+    told.reward = rng.standard_normal(LIVES).astype(np.float32)
     for name, value in feedback.items():
         getattr(told, name)[:] = value
-    observation = rng.standard_normal((N, O)).astype(np.float32)
+    observation = rng.standard_normal((LIVES, SENSES)).astype(np.float32)
     return agent.act(parameters, state, observation, told)
 
 
 def live(agent, parameters, state, steps, first=0, **feedback):
-    return np.stack(
-        [step(agent, parameters, state, first + k, **feedback) for k in range(steps)]
-    )
+    return np.stack([step(agent, parameters, state, first + k, **feedback) for k in range(steps)])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -105,7 +105,7 @@ def test_learned_part_adds_to_the_innate_weights(kind):
     effective["readout.weight"] = (
         parameters["readout.weight"] + parameters["readout.alpha"] * state.trace
     )
-    twin = static.new_state(N)
+    twin = static.new_state(LIVES)
     twin.hidden[:], twin.potential[:], twin.output[:] = state.hidden, state.potential, state.output
     np.testing.assert_allclose(
         step(agent, parameters, state, 10), step(static, effective, twin, 10), rtol=1e-4, atol=1e-5
@@ -119,7 +119,9 @@ def test_frozen_from_birth_is_the_static_twin(kind):
     _, twin = born(static)
     assert agent.is_plastic
     assert not static.is_plastic
-    innate = {name: parameters[name] for name in static.express(np.zeros((N, static.genome.size)))}
+    innate = {
+        name: parameters[name] for name in static.express(np.zeros((LIVES, static.genome.size)))
+    }
     np.testing.assert_array_equal(
         live(agent, parameters, state, 20, plastic=False), live(static, innate, twin, 20)
     )
@@ -177,13 +179,18 @@ def test_a_reflex_adds_to_what_the_brain_wants_and_stays_in_range():
     scale = np.array([2.0, 1, 1, 1, 1])
     rows = [[0.1, 0, 0, 0, 0, 0.2], [0, -9.0, 0, 0, 0, 0]]
     for kind in ("mlp", "gru", "neuromodulated"):
-        bare, agent = make_agent(kind, O, A, scale), make_agent(kind, O, A, scale, reflex=rows)
+        bare, agent = (
+            make_agent(kind, SENSES, MOTORS, scale),
+            make_agent(kind, SENSES, MOTORS, scale, reflex=rows),
+        )
         assert agent.kind == kind
         assert agent.genome == bare.genome
-        parameters = agent.express(np.stack([agent.genome.initial(np.random.default_rng(0))] * N))
+        parameters = agent.express(
+            np.stack([agent.genome.initial(np.random.default_rng(0))] * LIVES)
+        )
         observation = np.array([[4.0, 1, 0, 0, 0], [np.nan, -1, 0, 0, 0], [0, 0, 0, 0, 0]])
-        state, twin = agent.new_state(N), bare.new_state(N)
-        told = Feedback.first(N)
+        state, twin = agent.new_state(LIVES), bare.new_state(LIVES)
+        told = Feedback.first(LIVES)
         told.alive[2] = False
         own = bare.act(parameters, twin, observation, told)
         total = agent.act(parameters, state, observation, told)
@@ -198,4 +205,4 @@ def test_a_reflex_adds_to_what_the_brain_wants_and_stays_in_range():
 )
 def test_a_reflex_of_the_wrong_size_is_refused(rows, message):
     with pytest.raises(UserError, match=message):
-        make_agent("mlp", O, A, reflex=rows)
+        make_agent("mlp", SENSES, MOTORS, reflex=rows)

@@ -102,7 +102,7 @@ class NeuromodulatedState:
 class Neuromodulated:
     """A network with one static hidden layer and a plastic read-out that it modulates itself.
 
-    With u = [observation / scale, reward / reward_scale, 1 after the end of a trial, last output]:
+    With u = [observation / scale, reward / reward_scale, 2 after the end of a trial, last output]:
         h = tanh(W u + b), or the filtered spikes of LIF units whose input current is W u + b
         y_i = tanh(Σ_j (w_ij + α_ij H_ij) h_j + c_i), the action
         M_i = Σ_k f_ik tanh(Σ_j v_kj h_j + d_k)
@@ -231,9 +231,9 @@ class Neuromodulated:
 def _genome(hyper: NeuromodulatedHyperparameters, o: int, a: int) -> Genome:
     """Lay out the genes.
 
-    H lies anywhere within its bound, so a unit of α is what makes a learned input about as large
-    as an innate one. First modulators are quiet, and M first changes H over seconds of typical
-    activity; a unit of the fan-out is an M that writes within a step or two.
+    H lies anywhere within its bound, so a unit of α is what makes a learned input as large as an
+    innate one. Modulators are quiet at first, but a unit of the fan-out is an M that fills a
+    synapse in one step: evolution looks first for when to write, then for how much.
     """
     h, spiking = hyper.hidden, hyper.neuron == "spiking"
     inputs = o + 2 + a  # and the reward, the end of a trial, the last output
@@ -241,8 +241,8 @@ def _genome(hyper: NeuromodulatedHyperparameters, o: int, a: int) -> Genome:
         hidden = layer_genes("hidden", h, inputs, gain=2.0, bias_scale=0.5, bias_mean=0.7)
     else:
         hidden = layer_genes("hidden", h, inputs, gain=1.0, bias_scale=0.3)
-    # Filtered spikes are smaller than tanh units.
-    gain = 2.0 if spiking else 0.5
+    # Filtered spikes vary less than tanh units.
+    gain = 1.0 if spiking else 0.5
     readout = layer_genes("readout", a, h, gain=gain, bias_scale=0.3, initial_std=QUIET)
     if hyper.rule == "none":
         return Genome((*hidden, *readout))
@@ -250,7 +250,7 @@ def _genome(hyper: NeuromodulatedHyperparameters, o: int, a: int) -> Genome:
     alpha = Gene(
         "readout.alpha",
         coefficient_shape(hyper.granularity, a, h),
-        scale=gain / h**0.5 / hyper.trace_bound,
+        scale=0.5 / h**0.5 / hyper.trace_bound,
         initial_mean=1.0,
         initial_std=0.1,
     )

@@ -14,6 +14,9 @@ from robolearn.plasticity.neuromodulated import learn_retroactive, learn_simple
 
 STATIC, SIMPLE, RETROACTIVE = 0, 1, 2
 
+# An event of a single step, so it is felt more than what is there all the time.
+TRIAL_END = np.float32(2.0)
+
 
 class Constants(NamedTuple):
     """What one agent's individuals share; scalars are float32 unless they count or switch."""
@@ -64,7 +67,7 @@ def act_neuromodulated(
             u = np.empty(hidden_weight.shape[2], np.float32)
             encode(observation[row], inverse_scales, u[:o])
             u[o] = signed_current(reward[row], constants.inverse_reward_scale)
-            u[o + 1] = np.float32(1.0) if trial_end[row] else np.float32(0.0)
+            u[o + 1] = TRIAL_END if trial_end[row] else np.float32(0.0)
             u[o + 2 :] = output[row]
             if constants.spiking:
                 _fire_hidden(
