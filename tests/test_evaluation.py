@@ -406,6 +406,9 @@ def test_the_cost_of_a_brain_worked_by_hand():
     spiking = make_agent("spiking", 10, 2, None, hidden=5, control_step_s=0.02)
     # 50 graded synapses in 50 control steps a second; 7 spikes that reach 2 units each.
     assert synaptic_operations_per_s(spiking, 7.0, 0.02) == pytest.approx(50 * 50 + 7 * 2)
+    for neuron in ("spiking", "rate"):
+        own = make_agent("neuromodulated", 10, 2, None, hidden=5, neuron=neuron)
+        assert np.isnan(own.spikes_per_s(own.new_state(1))).all() == (neuron == "rate")
     mlp = make_agent("mlp", 10, 2, None, hidden=(5,))
     assert synaptic_operations_per_s(mlp, math.nan, 0.02) == pytest.approx((50 + 10) * 50)
 

@@ -222,6 +222,16 @@ class Neuromodulated:
         )
         return action
 
+    def spikes_per_s(self, state: NeuromodulatedState) -> NDArray[np.float64]:
+        """Return the spikes of all hidden units per second (n,); NaN for units without spikes.
+
+        Its mean over a life is that of the spikes but for the first and last time constant.
+        """
+        if self.hyper.neuron == "rate":
+            return np.full(len(state.hidden), np.nan)
+        spike_step_s = self.hyper.control_step_s / self.hyper.spike_steps
+        return state.hidden.sum(axis=1, dtype=np.float64) / spike_step_s
+
     def finish(
         self, state: NeuromodulatedState, feedback: Feedback, ids: NDArray[np.int64]
     ) -> None:
