@@ -173,6 +173,7 @@ class Evaluation:
             raise UserError(f"not an evaluation: format is {given!r}, expected {FORMAT!r}")
         try:
             values = {f.name: content[f.name] for f in dataclasses.fields(cls)}
+            values["intact"] = {k: _read_number(v) for k, v in values["intact"].items()}
             values["conditions"] = [
                 ConditionResult(**{**c, "metrics": _read_metrics(c["metrics"])})
                 for c in values["conditions"]

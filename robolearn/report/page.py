@@ -30,6 +30,7 @@ from robolearn.report.svg import told, wide_range
 
 _HERE = Path(__file__).parent
 _COLOURS = 10
+_MOST_BESIDE = 6  # rows of a matrix that fits into one column of the page
 
 
 @dataclass(frozen=True)
@@ -236,8 +237,9 @@ def _add_intervals(contents: _Contents, board: Leaderboard, colours: list[int], 
     if len(rows) > 1:
         profile = profile_figure(board, colours)
         panels.append(f'<div class="panel"><h4>Performance profile</h4>{profile}</div>')
+        broad = " broad" if len(rows) > _MOST_BESIDE else ""
         panels.append(
-            '<div class="panel"><h4>Probability of improvement</h4><div class="grids">'
+            f'<div class="panel{broad}"><h4>Probability of improvement</h4><div class="grids">'
             f"{improvement_table(board)}</div></div>"
         )
     runs = ", ".join(f"{row.label} {row.runs}" for row in rows)
