@@ -44,6 +44,10 @@ _FAMILIES = {
     "hebbian": ("robolearn.agents.hebbian", "Hebbian"),
     "spiking": ("robolearn.agents.spiking", "Spiking"),
     "three_factor": ("robolearn.agents.three_factor", "ThreeFactor"),
+    "node_perturbation_recurrent": (
+        "robolearn.agents.node_perturbation_recurrent",
+        "NodePerturbationRecurrent",
+    ),
 }
 _DEFINITION_KEYS = {
     "kind", "family", "neuron", "rule", "modulator", "stabiliser", "parameters",

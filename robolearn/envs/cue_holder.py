@@ -1,6 +1,7 @@
 """A scripted player of delayed match to sample that holds the first cue and knows the rule.
 
-It shows the best that can be earned: the full torque to the right side, from the second cue on.
+It shows the best that can be earned: the torque that holds the lever at
+the right mark, from the second cue on.
 """
 
 from collections.abc import Callable
@@ -28,7 +29,8 @@ def cue_holder(env: RobotVectorEnv) -> Callable[[NDArray[np.floating]], NDArray[
     if not isinstance(task, DelayedMatch):
         raise UserError(f"cue_holder plays delayed_match, not {task.name}")
     part = task.interface.slices["cue"]
-    to_the_right = 1 if task.parameters.rule == "non_match" else -1
+    torque = task.parameters.mark_rad / task.full_angle
+    to_the_right = torque if task.parameters.rule == "non_match" else -torque
     shown = np.full(env.num_envs, _NO_CUE)  # (n,) the cue of the step before
     sample = np.full(env.num_envs, _NO_CUE)  # (n,) the first cue of the trial while it is held
     push = np.zeros(env.num_envs, np.float32)

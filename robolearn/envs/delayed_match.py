@@ -40,6 +40,7 @@ class DelayedMatchParameters:
         hold_s: from the end of the second cue to the moment the lever is free, s.
         window_s: how long the lever is free, up to the end of the trial, s.
         judged_s: the last part of the window, in which the answer is read, s.
+        mark_rad: angle of the marks to which the lever is to be pushed, rad.
         start_noise: half width of the uniform noise on the angle at which the lever is held, rad.
     """
 
@@ -49,6 +50,7 @@ class DelayedMatchParameters:
     hold_s: Annotated[float, Interval(ge=0, le=60)] = 0.0
     window_s: Seconds = 0.4
     judged_s: Seconds = 0.2
+    mark_rad: Annotated[float, Interval(ge=0.01, le=0.5)] = 0.3
     start_noise: Annotated[float, Interval(ge=0, le=0.1)] = 0.01
 
     def __post_init__(self) -> None:
@@ -63,8 +65,8 @@ class DelayedMatch(Task):
 
     A life is a series of trials: sample, delay, test, hold, window. Until the window the lever is
     pinned where the trial began, whatever the motor does; then it is free against its spring. The
-    answer is its mean angle over the last `judged_s`, as a fraction of the angle at which the spring
-    balances the motor's full torque, positive to the right; right is wanted as +1, left as −1.
+    answer is its mean angle over the last `judged_s` over that of the marks, `mark_rad`, positive to
+    the right: +1 is wanted, the mark on the right, or −1, that on the left.
     Cues are drawn evenly and independently, in every trial anew.
 
     The array `rewarded_side` (0, or 1 where the rule is reversed) has one value for every
@@ -108,6 +110,11 @@ class DelayedMatch(Task):
         super().__init__(simulation, rewards, parameters)
         n, world = simulation.n, simulation.world
         self.full_angle = _full_angle(world.name, world.model)
+        if parameters.mark_rad > self.full_angle:
+            raise UserError(
+                f"env {world.name}: mark_rad = {parameters.mark_rad}: the motor holds the lever at "
+                f"{self.full_angle:g} rad at most"
+            )
         durations = (
             parameters.cue_s, parameters.delay_s, parameters.cue_s, parameters.hold_s,
             parameters.window_s,
@@ -225,7 +232,7 @@ class DelayedMatch(Task):
         return self.simulation.qpos[:, 0] * (self._step >= self.trial_steps - self._judged)
 
     def _answer(self) -> NDArray[np.float64]:
-        return (self._sum + self._judged_angle()) / (self._judged * self.full_angle)
+        return (self._sum + self._judged_angle()) / (self._judged * self.parameters.mark_rad)
 
     def _wanted(self) -> NDArray[np.float64]:
         is_right = (self._sample != self._test) != (self.arrays["rewarded_side"] > 0)
