@@ -60,20 +60,20 @@ class RecurrentHyperparameters:
             control: nothing is remembered), s; 0 for never.
     """
 
-    units: Annotated[int, Interval(ge=5, le=4096)] = 100
+    units: Annotated[int, Interval(ge=5, le=4096)] = 200
     substeps: Annotated[int, Interval(ge=1, le=256)] = 1
     control_step_s: Seconds = 0.02
     tau_s: Seconds = 0.06
-    recurrent_gain: Annotated[float, Interval(ge=0, le=100)] = 1.5
-    input_gain: Annotated[float, Interval(ge=0, le=100)] = 1.0
+    recurrent_gain: Annotated[float, Interval(ge=0, le=100)] = 1.8
+    input_gain: Annotated[float, Interval(ge=0, le=100)] = 1.4
     readout_gain: Annotated[float, Interval(ge=0, le=100)] = 1.0
     trace: Literal["perturbation", "cubed"] = "perturbation"
     plastic: Literal["all", "readout", "none"] = "all"
     perturbation_hz: Annotated[float, Interval(ge=0, le=1e5)] = 20.0
-    perturbation: Annotated[float, Interval(ge=0, le=1000)] = 0.9
+    perturbation: Annotated[float, Interval(ge=0, le=1000)] = 0.6
     mean_keep: Annotated[float, Interval(ge=0, lt=1)] = 0.05
     learning_rate: Annotated[float, Interval(ge=0, le=1e6)] = 10.0
-    change_limit: Annotated[float, Interval(ge=0, le=100)] = 3e-4
+    change_limit: Annotated[float, Interval(ge=0, le=100)] = 1.5e-4
     warm_up_trials: Annotated[int, Interval(ge=0, le=10**6)] = 100
     trial_types: Annotated[int, Interval(ge=1, le=4096)] = 4
     reset_each_trial: bool = True
