@@ -21,7 +21,7 @@ def make(n: int = 16, **kwargs: Any) -> RobotVectorEnv:
 
 
 def live(env: RobotVectorEnv, trials: int, act=None, seed: int = 0) -> dict[str, NDArray]:
-    """Return observations (steps, n, o) as `seen` and infos (steps, n), by default of the player."""
+    """Return observations (steps, n, o) as `seen` and infos (steps, n); the player's by default."""
     act = act or cue_holder(env)
     observation, _ = env.reset(seed=seed)
     steps = []

@@ -46,7 +46,7 @@ class RecurrentHyperparameters:
         trace: what a synapse keeps of a perturbation: "perturbation", e += ξ_i r_j with the
             perturbation itself; "cubed", e += (Δx_i r_j)³ with the unit's deviation from its mean.
         plastic: which weights learn: "all" recurrent ones, "readout": only those into the units
-            that act (a control), or "none".
+            that act (a control), or "none". Units whose weights do not learn are not perturbed.
         perturbation_hz: how often a unit is perturbed, 1/s.
         perturbation: half width of the uniform perturbations of τ dx/dt.
         mean_keep: share of the mean activity that is kept in a step of the network, for "cubed".
@@ -145,8 +145,8 @@ class NodePerturbationRecurrent:
         least = action_size + len(BIAS) + 1
         if self.hyper.units < least:
             raise UserError(
-                f"units = {self.hyper.units}: expected at least {least}, for {action_size} actions, "
-                f"{len(BIAS)} constant units and one more"
+                f"units = {self.hyper.units}: expected at least {least}: {action_size} actions, "
+                f"{len(BIAS)} of constant activity and one more"
             )
         self._inverse_scale = inverse_scale(input_scale, observation_size)
         self._genome = Genome(
@@ -295,7 +295,7 @@ def _constants(hyper: RecurrentHyperparameters, actions: int) -> Constants:
     return Constants(
         substeps=hyper.substeps,
         acting=actions,
-        plastic_units=actions if hyper.plastic == "readout" else hyper.units,
+        plastic_units={"all": hyper.units, "readout": actions, "none": 0}[hyper.plastic],
         is_cubed=hyper.trace == "cubed",
         leak=np.float32(leak),
         chance=min(1.0, hyper.perturbation_hz * step_s),

@@ -77,7 +77,9 @@ def act_recurrent(
             trace = eligibility[row, : constants.plastic_units]
             for _ in range(constants.substeps):
                 if explores[row]:
-                    draw_perturbations(noise_key[row], noise_steps[row], constants, perturbation)
+                    # Whose weights cannot learn from it is not perturbed.
+                    perturbed = perturbation[: constants.plastic_units]
+                    draw_perturbations(noise_key[row], noise_steps[row], constants, perturbed)
                 noise_steps[row] += 1
                 advance(recurrent_weight[row], drive, rate, perturbation, constants.leak, x)
                 if learns[row] and constants.is_cubed:
@@ -151,7 +153,7 @@ def read_rates(x, rate):
 
 @compiled
 def draw_perturbations(key, step, constants, perturbation):
-    """Write ξ (N,) of one step: with `chance` uniform within ±kick, else 0."""
+    """Write ξ of the units that are perturbed: uniform within ±kick with `chance`, else 0."""
     for i in range(perturbation.shape[0]):
         draw = uniform_at(key, step, i)
         # What is left of a draw below the chance is uniform too.

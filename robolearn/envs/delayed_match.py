@@ -65,9 +65,9 @@ class DelayedMatch(Task):
 
     A life is a series of trials: sample, delay, test, hold, window. Until the window the lever is
     pinned where the trial began, whatever the motor does; then it is free against its spring. The
-    answer is its mean angle over the last `judged_s` over that of the marks, `mark_rad`, positive to
-    the right: +1 is wanted, the mark on the right, or −1, that on the left.
-    Cues are drawn evenly and independently, in every trial anew.
+    answer is its mean angle over the last `judged_s`, divided by that of the marks, `mark_rad`, and
+    positive to the right: wanted is +1, the mark on the right, or −1, that on the left. Cues are
+    drawn evenly and independently, in every trial anew.
 
     The array `rewarded_side` (0, or 1 where the rule is reversed) has one value for every
     individual. `info` holds for the trial so far, and at `trial_end` for the whole: `answer`,
@@ -87,8 +87,8 @@ class DelayedMatch(Task):
         error: |wanted − answer| in the last step of a trial, 0 in all others.
 
     Starts:
-        At rest, pinned with the lever turned from the middle by noise of size `start_noise`; so does
-        every trial.
+        At rest, pinned with the lever turned from the middle by noise of size `start_noise`; so
+        does every trial.
 
     Ends:
         If the physics diverges.
@@ -248,9 +248,7 @@ class DelayedMatch(Task):
         """Light the cues that the brains of `rows` see, and pin their levers, in the scene too."""
         step = self._step[rows]
         cue = np.where(step < self._sample_end, self._sample[rows], self._test[rows])
-        is_on = (step < self._sample_end) | (
-            (step >= self._test_begin) & (step < self._test_end)
-        )
+        is_on = (step < self._sample_end) | ((step >= self._test_begin) & (step < self._test_end))
         lit = is_on[:, None] & (cue[:, None] == np.arange(2))  # (k, 2)
         self._lit[rows] = lit
         seen = np.concatenate((lit, (step < self._free)[:, None]), axis=1)  # (k, 3)
