@@ -76,6 +76,7 @@ class Study:
     def __init__(self, n: int, first_seed: int, trials: int, delay_s: float, hyper: dict[str, Any]):
         self.seeds = first_seed + np.arange(n)
         self.trials, self.delay_s, self.hyper = trials, delay_s, hyper
+        self.seconds = 0.0  # that the last lives took
 
     def judge(self, *, only_learner: bool) -> dict[str, Any]:
         """Return the errors of every condition and individual, and the course of learning."""
@@ -130,17 +131,13 @@ class Study:
                 graded[trial] = moment.infos["error"]
             last[:] = [moment.state]
 
-        live(
-            env,
-            Reborn(agent, brains) if brains else agent,
-            agent.express(
-                np.tile(agent.genome.initial(np.random.default_rng(0)), (env.num_envs, 1))
-            ),
-            seeds,
-            frozen_from=NEVER if learns else 0,
-            quiet_from=NEVER if learns else 0,
-            listener=listen,
-        )
+        brain: Any = Reborn(agent, brains) if brains else agent
+        genome = agent.genome.initial(np.random.default_rng(0))
+        parameters = agent.express(np.tile(genome, (env.num_envs, 1)))
+        until = NEVER if learns else 0
+        begin = time.perf_counter()
+        live(env, brain, parameters, seeds, frozen_from=until, quiet_from=until, listener=listen)
+        self.seconds = time.perf_counter() - begin
         return wrong, graded, last[0]
 
     def cost(self) -> dict[str, Any]:
@@ -156,9 +153,8 @@ class Study:
                 env.step(actions)
             measured["env alone"].append((time.perf_counter() - begin) / steps * 1e3)
             for name, learns in (("learning", True), ("frozen", False)):
-                begin = time.perf_counter()
                 self._live(30, self.seeds, None, learns=learns, warm_up_trials=0)
-                measured[name].append((time.perf_counter() - begin) / steps * 1e3)
+                measured[name].append(self.seconds / steps * 1e3)
         for name, times in measured.items():
             del times[0]  # compiling
             print(f"{name:<12} {np.median(times):6.3f} ms a control step of {len(self.seeds)}")

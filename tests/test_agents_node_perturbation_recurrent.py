@@ -238,7 +238,7 @@ def test_one_of_four_cues_is_answered_rightly_after_a_short_life():
     for _ in range(500):
         cue = rng.integers(4, size=n)
         for step in range(10):
-            action = agent.act(parameters, state, np.eye(4)[cue], feedback)
+            action = agent.act(parameters, state, np.eye(4, dtype=F)[cue], feedback)
             feedback.trial_end[:], feedback.reward[:] = step == 9, 0
         error = np.abs(np.where(cue % 2, 0.6, -0.6) - action[:, 0])
         feedback.reward, feedback.context = -error.astype(F), cue
