@@ -118,7 +118,7 @@ def live_all(
     plan: LifePlan,
     seeds: NDArray[np.int64],
     protocol: Protocol,
-    world: World,
+    life_steps: int,
     *,
     max_rows: int,
     threads: int | None = None,
@@ -127,10 +127,10 @@ def live_all(
 ) -> Lived:
     """Live the lives of the plan that `cache` does not know, in batches of at most `max_rows`.
 
-    Every batch is kept as soon as it has been lived.
+    A life has at most `life_steps` control steps. Every batch is kept as soon as it has been lived.
     """
     keys = list(plan.shifts)
-    digests = _digests(subject, plan, seeds, protocol) if cache is not None else {}
+    digests = _digests(subject, plan, seeds, protocol, life_steps) if cache is not None else {}
     known = cache.find(digests.values()) if cache is not None else {}
     found = {key: known[digest] for key, digest in digests.items() if digest in known}
     missing = [key for key in keys if key not in found]
@@ -138,11 +138,10 @@ def live_all(
     if missing:
         batches = -(-len(missing) // max(1, max_rows))
         size = -(-len(missing) // batches)
-        steps = protocol.life_steps(world, subject.env_options)
         env = RobotVectorEnv(
             subject.env_name,
             num_envs=size,
-            max_episode_steps=steps,
+            max_episode_steps=life_steps,
             autoreset_mode="Disabled",
             threads=threads,
             **subject.env_options,
@@ -262,10 +261,14 @@ def _from_birth(plan: ShiftPlan) -> ShiftPlan:
 
 
 def _digests(
-    subject: Subject, plan: LifePlan, seeds: NDArray[np.int64], protocol: Protocol
+    subject: Subject,
+    plan: LifePlan,
+    seeds: NDArray[np.int64],
+    protocol: Protocol,
+    life_steps: int,
 ) -> dict[Key, str]:
     """Return the digest of every life of the plan."""
-    base = [subject.digest(), protocol.life_s, protocol.trials]
+    base = [subject.digest(), life_steps, protocol.trials]
     plain = json.dumps(base)
     return {
         key: digest_of(

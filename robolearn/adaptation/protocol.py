@@ -138,17 +138,18 @@ class Protocol:
             return float(self.trials)
         return self.life_steps(world) * world.control_step_s
 
-    def life_steps(self, world: World, env_options: dict[str, Any] | None = None) -> int:
+    def life_steps(self, world: World, trial_steps: int = 0) -> int:
         """Return the length of a life in control steps; with trials, of the longest.
 
+        Args:
+            world: of the life.
+            trial_steps: control steps of the longest trial; asked for with `trials` alone.
+
         Raises:
-            UserError: neither the protocol nor the world has one, or the world has no trials.
+            UserError: neither the protocol nor the world has a length.
         """
         if self.trials is not None:
-            own = {**(world.definition.get("parameters") or {}), **(env_options or {})}
-            if "trial_s" not in own:
-                raise UserError(f"protocol {self.name} counts trials, {world.name} has none")
-            return self.trials * max(1, round(own["trial_s"] / world.control_step_s))
+            return self.trials * trial_steps
         if self.life_s is not None:
             return max(1, round(self.life_s / world.control_step_s))
         steps = world.definition.get("max_episode_steps")

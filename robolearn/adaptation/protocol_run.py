@@ -94,7 +94,7 @@ def evaluate(
     task = _checked_task(env_name, options, agent, genome, protocol)
     subject = Subject(env_name, options, agent, genome, traits or {})
     lived = live_all(
-        subject, plan, seeds, protocol, world,
+        subject, plan, seeds, protocol, protocol.life_steps(world, task.trial_steps),
         max_rows=max_rows, threads=threads, cache=cache, progress=progress,
     )  # fmt: skip
     by_trial = protocol.trials is not None
@@ -145,7 +145,7 @@ def _checked_task(
     """Return the task; raise UserError if the agent or the protocol was made for another env."""
     env = RobotVectorEnv(env_name, threads=1, **options)
     _check_fit(agent, env, genome)
-    if protocol.trials is not None and not env.task.trial_score_name:
+    if protocol.trials is not None and not (env.task.trial_score_name and env.task.trial_steps):
         raise UserError(f"protocol {protocol.name} judges by trial, {env_name} has no trials")
     env.close()
     return env.task

@@ -71,9 +71,10 @@ class DelayedMatch(Task):
 
     The array `rewarded_side` (0, or 1 where the rule is reversed) has one value for every
     individual. `info` holds for the trial so far, and at `trial_end` for the whole: `answer`,
-    `error` (|wanted − answer|), `correct` (the answer lies on the wanted side), `wanted` (±1), and
-    `trial` and `context`, the type of trial: 0 AA, 1 AB, 2 BA, 3 BB. Performance is the share of
-    trials with a correct answer: in the last step of such a trial the steps of a trial, else 0.
+    `error` (|wanted − answer|), `correct` (the answer lies on the wanted side; also as
+    `trial_score`), `wanted` (±1), and `trial` and `context`, the type of trial: 0 AA, 1 AB, 2 BA,
+    3 BB. Performance is the share of trials with a correct answer: in the last step of such a trial
+    the steps of a trial, else 0.
 
     Actions:
         Torque of the motor, from full to the left at −1 to full to the right at 1.
@@ -99,6 +100,8 @@ class DelayedMatch(Task):
     parameters_type: ClassVar[type] = DelayedMatchParameters
     performance_name: ClassVar[str] = "share of correct trials"
     performance_unit: ClassVar[str] = "1"
+    trial_score_name: ClassVar[str] = "share of correct trials"
+    protocol: ClassVar[str] = ""
     parameters: DelayedMatchParameters
 
     def __init__(
@@ -196,6 +199,7 @@ class DelayedMatch(Task):
             "answer": self._answer(),
             "error": self._error(),
             "correct": self._correct(),
+            "trial_score": self._correct().astype(np.float64),
         }
 
     def after_step(self, ids: Ids | None) -> None:

@@ -60,6 +60,8 @@ class Task:
     # under `configs/protocols/`, what an agent of this task is judged by unless another is named;
     # empty where nothing of the kind fits
     protocol: ClassVar[str] = "adaptation"
+    # control steps of the longest trial; 0 where a life has no trials
+    trial_steps: int = 0
     observation_slices: tuple[ObservationSlice, ...]
 
     def __init__(self, simulation: Simulation, rewards: dict[str, float], parameters: Any):

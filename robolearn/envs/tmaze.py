@@ -146,7 +146,7 @@ class TMaze(Task):
         self._beams = np.deg2rad(parameters.beams_deg)
         self._arms = np.stack([_place(world, arm) for arm in parameters.arms])  # (A, 4)
         self._start = _place(world, "start")
-        self._trial_steps = max(1, round(parameters.trial_s / world.control_step_s))
+        self.trial_steps = max(1, round(parameters.trial_s / world.control_step_s))
         self._cue_steps = max(1, round(parameters.cue_s / world.control_step_s))
         self.arrays = {
             "rewarded_side": np.full(n, OWN),  # the law's own, its mirror image, or an arm
@@ -244,7 +244,7 @@ class TMaze(Task):
         if self.parameters.homing:
             is_home = _inside(self.robot.pose, self._start[None])[:, 0]
             finished = self._lived & (self._fed_at != _NO_ARM) & is_home
-        late = self._step_of_trial + 1 >= self._trial_steps
+        late = self._step_of_trial + 1 >= self.trial_steps
         self._timeout = self._lived & ~finished & late
         self._trial_end = finished | self._timeout
         return {
@@ -267,7 +267,7 @@ class TMaze(Task):
         So its mean over a life of trials × trial_s is the mean food of a trial; over a shorter time
         it is the food in as much time as a trial may take, and who drives faster gets more.
         """
-        return self._food * self._trial_steps
+        return self._food * self.trial_steps
 
     def info(self) -> dict[str, NDArray]:
         """Return what the class docstring lists, (n,) each."""
