@@ -1,4 +1,4 @@
-"""The command line, one verb a function. Heavy modules load when a verb runs."""
+"""The command line, verb by verb. Heavy modules load when a verb runs."""
 
 import os
 import shlex

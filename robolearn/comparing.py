@@ -253,14 +253,33 @@ def _evaluate_all(
     todo = [(a, protocols[env]) for env, groups in rows.items() for g in groups for a in g]
     found: dict[str, Evaluation] = {}
     with Progress(100, unit="percent", stream=sys.stderr) as progress:
-        for index, (agent, protocol) in enumerate(todo):
-
-            def report(done: float, total: int, index: int = index) -> None:
-                share = (index + done / max(total, 1)) / len(todo)
-                progress.update(int(100 * share), {"agent": index + 1, "of": len(todo)})
-
-            found[agent.name] = evaluate_trained(agent, protocol, seed, cache, report, command)
+        try:
+            for index, (agent, protocol) in enumerate(todo):
+                tell = in_percent(progress, index, len(todo))
+                found[agent.name] = evaluate_trained(agent, protocol, seed, cache, tell, command)
+        except KeyboardInterrupt:
+            if cache is not None:
+                progress.message("interrupted; the same command goes on from here")
+            raise
     return found
+
+
+def in_percent(progress: Progress, index: int = 0, agents: int = 1) -> Callable[[float, int], None]:
+    """Return what shows the lives of agent number `index` of several; once for every percent.
+
+    The pace of a job is that of its last updates: told more often, it would be that of a moment.
+    """
+    last = -1
+
+    def report(done: float, total: int) -> None:
+        nonlocal last
+        percent = int(100 * (index + done / max(total, 1)) / agents)
+        if percent > last:
+            last = percent
+            values = {"agent": index + 1, "of": agents} if agents > 1 else {}
+            progress.update(percent, values)
+
+    return report
 
 
 def evaluate_trained(

@@ -11,7 +11,7 @@ from robolearn.adaptation.evaluation import Evaluation
 from robolearn.adaptation.life_cache import LifeCache, default_path
 from robolearn.adaptation.protocol import Protocol
 from robolearn.adaptation.table import print_evaluation, print_summary, summarise
-from robolearn.comparing import evaluate_trained, protocol_of
+from robolearn.comparing import evaluate_trained, in_percent, protocol_of
 from robolearn.errors import UserError
 from robolearn.mirroring import keep_evaluation
 from robolearn.tracking.atomic_file import write_atomically
@@ -67,12 +67,8 @@ def evaluate_one(
 ) -> Evaluation:
     """Run a protocol on one trained agent, with progress on stderr."""
     with Progress(100, unit="percent", stream=sys.stderr) as progress:
-
-        def report(done: float, total: int) -> None:
-            progress.update(int(100 * done / max(total, 1)), {})
-
         cache = LifeCache(default_path())
-        return evaluate_trained(trained, protocol, seed, cache, report, command)
+        return evaluate_trained(trained, protocol, seed, cache, in_percent(progress), command)
 
 
 def _runs(agent: str) -> list[str | Path]:

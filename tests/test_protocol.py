@@ -51,6 +51,22 @@ def test_every_shipped_protocol_fits_the_body_that_it_is_for(name):
     assert load_protocol(name).conditions(load_world(body))
 
 
+def test_a_shift_that_comes_back_is_the_one_that_went(tmp_path, world):
+    text = "life_s: 10\nspans: [[.2, .4], [.6, 1]]\nconditions: ['motor_gain:all:0.5..0.9']"
+    (condition,) = load_protocol(write(tmp_path, text)).conditions(world)
+    (first, again), onset = condition.draw(world, 3)
+    assert first.values == again.values
+    assert [(p.onset_s, p.end_s) for p in (first, again)] == [(2, 4), (6, None)]
+    assert onset == round(2 / world.control_step_s)
+
+
+def test_a_shift_of_the_users_keeps_its_time_under_spans_too(tmp_path, world):
+    text = f"spans: [[.2, .4], [.6, 1]]\n{CONDITIONS}"
+    own = load_protocol(write(tmp_path, text)).with_shifts(["motor_gain:all:0.5@1s"])
+    (condition,) = own.conditions(world)
+    assert [plan.onset_s for plan in condition.plans] == [1]
+
+
 def test_conditions_are_grouped_by_what_they_share_beside_the_leg_or_the_severity(world):
     conditions = {c.name: c for c in load_protocol("adaptation").conditions(world)}
     groups = {name: (c.group, c.leg) for name, c in conditions.items()}
@@ -159,6 +175,13 @@ CONDITIONS = "conditions: [{kind: limb_damage, leg: every, mode: dead}]"
         ("conditions: [{kind: limb_damage, mod: dead}]", "'mod'; did you mean 'mode'"),
         ("conditions: [{kind: limb_damage, mode: []}]", "mode must be a value or a list"),
         ("conditions: [5]", "a condition must be a mapping or a text, got 5"),
+        (f"spans: [[.5, .2]]\n{CONDITIONS}", "spans must be rising shares of a life"),
+        (f"spans: [.2, .5]\n{CONDITIONS}", "spans must be rising shares of a life"),
+        (f"spans: [[.2, 1.5]]\n{CONDITIONS}", "spans must be a number from 0 to 1, got 1.5"),
+        (f"spans: [[.2, .5]]\nonset: late\n{CONDITIONS}", "give onset or spans, not both"),
+        (f"trials: 0\n{CONDITIONS}", "trials must be a whole number of at least 1, got 0"),
+        (f"trials: 9\nlife_s: 9\n{CONDITIONS}", "give trials or life_s, not both"),
+        (f"parameters: 3\n{CONDITIONS}", "parameters must be a mapping, got 3"),
     ],
 )
 def test_a_mistake_in_a_protocol_is_told_with_its_file(tmp_path, text, message):
