@@ -138,10 +138,18 @@ def record(
     shift: ShiftTexts = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="FILE.mp4 for a film, FILE.html for a browser replay, FILE for either."),
+        typer.Option(
+            help="FILE.mp4 for a film, FILE.html for a browser replay, FILE for either; with "
+            "--brain also FILE.png, its figure alone."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the life.", min=0)] = 0,
-    seconds: Annotated[float | None, typer.Option(help="Length of the life.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Length of what is filmed.")] = None,
+    after: Annotated[float, typer.Option(help="Seconds of life before the film begins.")] = 0.0,
+    brain: Annotated[
+        bool,
+        typer.Option("--brain", help="Show weights, rates and reward signals beside the body."),
+    ] = False,
     extensions: Extensions = None,
 ) -> None:
     """Film one life, with the damaged limbs marked."""
@@ -152,7 +160,7 @@ def record(
     _load_extensions(extensions)
     trained = load_trained(agent)
     target = out or Path(f"{trained.folder.resolve().name}-film")
-    files = film_life(trained, target, shift or [], seed, seconds)
+    files = film_life(trained, target, shift or [], seed, seconds, after_s=after, brain=brain)
     keep_films(trained, files)
     for file in files:
         print(file)

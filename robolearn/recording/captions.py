@@ -56,7 +56,7 @@ class Captions:
     def write(self, frame: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
         """A copy of `frame` (h, w, 3) with the writing for control step `step`."""
         trajectory, unit = self._trajectory, self._unit
-        time_s = step * trajectory.control_step_s
+        time_s = trajectory.time_s(step)
         image = Image.fromarray(frame)
         draw = ImageDraw.Draw(image, "RGBA")
         self._write_chart(draw, step)
@@ -141,9 +141,10 @@ class Captions:
         thick = max(1, round(2 * self._unit))
         first_onset = len(curve)
         for shift in self._trajectory.shifts:
-            onset = round(shift.onset_s / dt)
+            onset = round((shift.onset_s - self._trajectory.start_s) / dt)
             if onset <= step:
-                first_onset = min(first_onset, onset)
+                first_onset = min(first_onset, max(onset, 0))
+            if 0 <= onset <= step:
                 x = float(curve[min(onset, len(curve) - 1), 0])
                 draw.line((x, top, x, bottom), fill=(*_RED, 255), width=thick)
         self._draw_curve(draw, curve[: min(step, first_onset) + 1], _LINE, thick)

@@ -8,18 +8,25 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import mujoco
+import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
 from robolearn.errors import UserError
+from robolearn.recording.brain_panel import BrainPanel
 from robolearn.recording.camera import Camera
 from robolearn.recording.captions import Captions
 from robolearn.recording.damage import Models, check_models, painted_steps
 from robolearn.recording.frame_renderer import FrameRenderer
 from robolearn.recording.trajectory import Trajectory
 
+FPS = 30.0  # at most
+
 # Constant quality: about 0.5 MB for ten seconds of 640x480, and no visible blocks.
 QUALITY_CRF = 27
+
+# Of a film with a brain in it, in pixels: width and height of its picture, width of its panel.
+PICTURE_BESIDE_BRAIN, PANEL_WIDTH = (800, 600), 480
 
 
 def write_film(
@@ -28,24 +35,29 @@ def write_film(
     models: Models,
     camera: Camera | None = None,
     *,
-    size: tuple[int, int] = (640, 480),
-    fps: float = 30.0,
+    size: tuple[int, int] | None = None,
+    fps: float = FPS,
     slow: float = 1.0,
     caption: str = "",
 ) -> Path:
     """Film a trajectory into `path` (.mp4); returns the path.
 
+    What went on in the brain stands beside the picture, where the trajectory has it.
+
     `models` gives the body as (first_step, model) segments, as it changes when it is damaged; the
     bodies that a shift names are painted red while it holds. `camera` is a camera's name, a
-    `TrackingCamera`, or None to follow the robot. `size` is (width, height) in pixels, both even.
-    Every frame is a recorded state; their rate is the highest that the control step allows
-    without passing `fps`. `slow` 2 plays at half speed. `caption` replaces the agent's name.
+    `TrackingCamera`, or None to follow the robot. `size` of the picture is (width, height) in
+    pixels, both even; None takes 640 x 480, or more beside a brain. Every frame is a recorded
+    state; their rate is the highest that the control step allows without passing `fps`. `slow` 2
+    plays at half speed. `caption` replaces the agent's name.
 
     Raises UserError when no OpenGL works, the file cannot be written or a name is unknown, and
     ValueError when the models do not fit the trajectory.
     """
     path = Path(path)
     check_models(trajectory, models)
+    if size is None:
+        size = (640, 480) if trajectory.brain is None else PICTURE_BESIDE_BRAIN
     if size[0] % 2 or size[1] % 2:
         raise UserError(f"film size must be even in both directions, got {size[0]}x{size[1]}")
     if path.suffix.lower() != ".mp4":
@@ -54,22 +66,29 @@ def write_film(
         raise UserError(f"film: fps and slow must be above 0, got {fps} and {slow}")
     stride, rate = frame_rate(trajectory.control_step_s, fps, slow)
     captions = Captions(trajectory, size, caption)
+    panel, full = None, size
+    if trajectory.brain is not None:
+        panel = BrainPanel(trajectory, (PANEL_WIDTH, size[1]))
+        full = (size[0] + PANEL_WIDTH, size[1])
     partial = path.with_name(path.stem + ".part.mp4")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with (
             FrameRenderer(models[0][1], size, camera) as renderer,
-            closing(_open_film(partial, size, rate)) as film,
+            closing(_open_film(partial, full, rate)) as film,
         ):
             film.send(None)
-            for step, body in painted_steps(trajectory, models, stride):
+            for step, body in painted_steps(trajectory, models, range(0, len(trajectory), stride)):
                 frame = renderer.render(
                     trajectory.qpos[step],
                     model=body,
                     mocap_pos=trajectory.mocap_at(step),
                     step_s=stride * trajectory.control_step_s,
                 )
-                film.send(captions.write(frame, step))
+                frame = captions.write(frame, step)
+                if panel is not None:
+                    frame = np.concatenate([frame, panel.at(step)], axis=1)
+                film.send(frame)
         os.replace(partial, path)
     except OSError as error:
         raise UserError(f"film {str(path)!r} could not be written: {error}") from error
@@ -100,7 +119,7 @@ def preview(
     return path
 
 
-def frame_rate(control_step_s: float, fps: float, slow: float = 1.0) -> tuple[int, float]:
+def frame_rate(control_step_s: float, fps: float = FPS, slow: float = 1.0) -> tuple[int, float]:
     """Every how many steps a frame is taken, and the frames per second that follow from it."""
     stride = max(1, math.ceil(1 / (control_step_s * slow * fps) - 1e-6))
     return stride, 1 / (control_step_s * slow * stride)

@@ -58,7 +58,7 @@ def write_replay(
         raise UserError(f"replay {str(path)!r}: the file's name must end in .html")
     check_models(trajectory, models)
     stride, rate = frame_rate(trajectory.control_step_s, fps)
-    steps = list(painted_steps(trajectory, models, stride))
+    steps = list(painted_steps(trajectory, models, range(0, len(trajectory), stride)))
     with _server() as server:
         server.scene.set_up_direction("+z")
         server.scene.configure_default_lights(True, cast_shadow=True)
@@ -130,7 +130,7 @@ class _Stage:
         return self._operator.aim(self._model, self._data, step_s).lookat * [1, 1, 0]
 
     def _write(self, step: int, offset: NDArray[np.float64]) -> None:
-        time_s = step * self._trajectory.control_step_s
+        time_s = self._trajectory.time_s(step)
         above = self._data.xpos[root_body(self._model)] - offset
         reach = float(self._model.stat.extent) * 0.25
         self._label.position = above + np.array([0, 0, reach])
