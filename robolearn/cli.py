@@ -134,13 +134,18 @@ def evaluate(
 
 @app.command()
 def record(
-    agent: Annotated[str, typer.Argument(metavar="AGENT", help="A run folder or a zoo agent.")],
+    agents: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="AGENT...", help="A run folder or a zoo agent; with --compare 2 to 4 of them."
+        ),
+    ],
     shift: ShiftTexts = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="FILE.mp4 for a film, FILE.html for a browser replay, FILE for either; with "
-            "--brain also FILE.png, its figure alone."
+            help="FILE.mp4 or FILE.gif for a film, FILE.html for a browser replay, FILE for "
+            "either; with --brain also FILE.png, its figure alone."
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the life.", min=0)] = 0,
@@ -150,18 +155,29 @@ def record(
         bool,
         typer.Option("--brain", help="Show weights, rates and reward signals beside the body."),
     ] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Agents side by side: same body, damage and seed.")
+    ] = False,
     extensions: Extensions = None,
 ) -> None:
-    """Film one life, with the damaged limbs marked."""
-    from robolearn.filming import film_life
+    """Film one life, or several side by side, with the damaged limbs marked."""
+    from robolearn.filming import film_comparison, film_life
     from robolearn.mirroring import keep_films
     from robolearn.zoo import load_trained
 
     _load_extensions(extensions)
-    trained = load_trained(agent)
-    target = out or Path(f"{trained.folder.resolve().name}-film")
-    files = film_life(trained, target, shift or [], seed, seconds, after_s=after, brain=brain)
-    keep_films(trained, files)
+    if compare:
+        if brain:
+            raise UserError("--compare shows no brains: record each agent alone with --brain")
+        target = out or Path("comparison")
+        files = film_comparison(agents, target, shift or [], seed, seconds, after_s=after)
+    else:
+        if len(agents) > 1:
+            raise UserError(f"got {len(agents)} agents: add --compare to film them side by side")
+        trained = load_trained(agents[0])
+        target = out or Path(f"{trained.folder.resolve().name}-film")
+        files = film_life(trained, target, shift or [], seed, seconds, after_s=after, brain=brain)
+        keep_films(trained, files)
     for file in files:
         print(file)
 

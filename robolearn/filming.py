@@ -1,6 +1,7 @@
 """Let a trained agent live one life and write down what a film needs."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,8 @@ def film_life(
 
     Args:
         agent: zoo name, run folder or loaded agent.
-        out: where to; `.mp4` a film, `.html` a browser replay, `.png` the figure of the brain
-            alone, no ending the best that can be made.
+        out: where to; `.mp4` or `.gif` a film, `.html` a browser replay, `.png` the figure of the
+            brain alone, no ending the best that can be made.
         shifts: texts, mappings or plans; None takes those of its training.
         seed: of the life.
         life_s: length of what is filmed; None goes to the end of the env's own life.
@@ -56,6 +57,57 @@ def film_life(
     )
     camera = film_camera(trained.env_name)
     return record(out, trajectory, models, camera, strict=strict, caption=_title(trained))
+
+
+def film_comparison(
+    agents: Sequence[str | Path | TrainedAgent],
+    out: Path,
+    shifts: Any = None,
+    seed: int = 0,
+    life_s: float | None = None,
+    *,
+    after_s: float = 0.0,
+) -> list[Path]:
+    """Film 2 to 4 agents side by side, in equal bodies with equal seed and damage.
+
+    Args:
+        agents: zoo names, run folders or loaded agents, all of one env.
+        out: where to; `.mp4`, `.gif`, or no ending for a film.
+        shifts: texts, mappings or plans; None takes those of the first one's training.
+        seed: of every life.
+        life_s: length of what is filmed; None goes to the end of the env's own life.
+        after_s: what is lived unseen before.
+
+    Returns:
+        The files written: a trajectory for every agent, and the film.
+
+    Raises:
+        UserError: unknown agent or shift, agents of different bodies, or no OpenGL.
+    """
+    from robolearn.recording.comparison import MOST_TILES, Take, write_comparison
+    from robolearn.recording.gl import require_gl
+
+    if not 2 <= len(agents) <= MOST_TILES:
+        raise UserError(f"a comparison is of 2 to {MOST_TILES} agents, got {len(agents)}")
+    if out.suffix not in ("", ".mp4", ".gif"):
+        raise UserError(f"comparison {str(out)!r}: the file's name must end in .mp4 or .gif")
+    every = [one if isinstance(one, TrainedAgent) else load_trained(one) for one in agents]
+    first = every[0]
+    for other in every[1:]:
+        if (other.config.env.id, other.env_options) != (first.config.env.id, first.env_options):
+            raise UserError(
+                f"{other.name} lives in {_body(other)}, {first.name} in {_body(first)}: side by "
+                "side there can only be agents of one body"
+            )
+    require_gl()
+    plans = first.trained_on if shifts is None else shifts
+    stem, names, takes, files = out.with_suffix(""), _names(every), [], []
+    for number, (trained, name) in enumerate(zip(every, names, strict=True), 1):
+        trajectory, models = live_on_camera(trained, plans, seed, life_s, after_s=after_s)
+        files.append(trajectory.save(stem.with_name(f"{stem.name}-{number}.npz")))
+        takes.append(Take(name, trajectory, models))
+    camera = film_camera(first.env_name)
+    return [*files, write_comparison(stem.with_suffix(out.suffix or ".mp4"), takes, camera)]
 
 
 def live_on_camera(
@@ -117,6 +169,23 @@ def _stride(env: RobotVectorEnv, first: int, moments: int | None) -> int:
         return frame_rate(env.world.control_step_s)[0]
     assert env.max_episode_steps is not None
     return max(1, (env.max_episode_steps - first) // moments)
+
+
+def _names(agents: Sequence[TrainedAgent]) -> list[str]:
+    """Return a name for every agent: recipe and seed, or that in the zoo, with a count if equal."""
+    names = [
+        trained.name if trained.folder.parent.name == "trained" else _title(trained)
+        for trained in agents
+    ]
+    return [
+        f"{name} ({names[: i + 1].count(name)})" if names.count(name) > 1 else name
+        for i, name in enumerate(names)
+    ]
+
+
+def _body(trained: TrainedAgent) -> str:
+    options = {k: v for k, v in trained.env_options.items() if v is not None}
+    return f"{trained.config.env.id} {options}" if options else trained.config.env.id
 
 
 def _title(trained: TrainedAgent) -> str:

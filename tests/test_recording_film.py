@@ -367,4 +367,4 @@ def test_a_strict_recording_without_opengl_is_an_error(model, trajectory, tmp_pa
 
 def test_an_unknown_ending_is_named(model, trajectory, tmp_path):
     with pytest.raises(UserError, match=r"must end in \.mp4"):
-        record(tmp_path / "life.gif", trajectory, [(0, model)])
+        record(tmp_path / "life.avi", trajectory, [(0, model)])

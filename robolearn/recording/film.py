@@ -1,12 +1,9 @@
-"""Makes films (H.264 in .mp4) and still pictures of trajectories, one frame in memory at a time."""
+"""Makes films and still pictures of trajectories, one frame in memory at a time."""
 
 import math
 import os
-from contextlib import closing
-from fractions import Fraction
 from pathlib import Path
 
-import imageio_ffmpeg
 import mujoco
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,11 +16,10 @@ from robolearn.recording.captions import Captions
 from robolearn.recording.damage import Models, check_models, painted_steps
 from robolearn.recording.frame_renderer import FrameRenderer
 from robolearn.recording.trajectory import Trajectory
+from robolearn.recording.video_file import open_video
 
 FPS = 30.0  # at most
-
-# Constant quality: about 0.5 MB for ten seconds of 640x480, and no visible blocks.
-QUALITY_CRF = 27
+GIF_SIZE, GIF_FPS = (400, 300), 12.5  # every pixel of a .gif is paid for
 
 # Of a film with a brain in it, in pixels: width and height of its picture, width of its panel.
 PICTURE_BESIDE_BRAIN, PANEL_WIDTH = (800, 600), 480
@@ -40,7 +36,7 @@ def write_film(
     slow: float = 1.0,
     caption: str = "",
 ) -> Path:
-    """Film a trajectory into `path` (.mp4); returns the path.
+    """Film a trajectory into `path` (.mp4 or .gif); returns the path.
 
     What went on in the brain stands beside the picture, where the trajectory has it.
 
@@ -56,12 +52,10 @@ def write_film(
     """
     path = Path(path)
     check_models(trajectory, models)
+    if path.suffix.lower() == ".gif":
+        size, fps = size or GIF_SIZE, min(fps, GIF_FPS)
     if size is None:
         size = (640, 480) if trajectory.brain is None else PICTURE_BESIDE_BRAIN
-    if size[0] % 2 or size[1] % 2:
-        raise UserError(f"film size must be even in both directions, got {size[0]}x{size[1]}")
-    if path.suffix.lower() != ".mp4":
-        raise UserError(f"film {str(path)!r}: the file's name must end in .mp4")
     if not slow > 0 or not fps > 0:
         raise UserError(f"film: fps and slow must be above 0, got {fps} and {slow}")
     stride, rate = frame_rate(trajectory.control_step_s, fps, slow)
@@ -70,30 +64,21 @@ def write_film(
     if trajectory.brain is not None:
         panel = BrainPanel(trajectory, (PANEL_WIDTH, size[1]))
         full = (size[0] + PANEL_WIDTH, size[1])
-    partial = path.with_name(path.stem + ".part.mp4")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            FrameRenderer(models[0][1], size, camera) as renderer,
-            closing(_open_film(partial, full, rate)) as film,
-        ):
-            film.send(None)
-            for step, body in painted_steps(trajectory, models, range(0, len(trajectory), stride)):
-                frame = renderer.render(
-                    trajectory.qpos[step],
-                    model=body,
-                    mocap_pos=trajectory.mocap_at(step),
-                    step_s=stride * trajectory.control_step_s,
-                )
-                frame = captions.write(frame, step)
-                if panel is not None:
-                    frame = np.concatenate([frame, panel.at(step)], axis=1)
-                film.send(frame)
-        os.replace(partial, path)
-    except OSError as error:
-        raise UserError(f"film {str(path)!r} could not be written: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        open_video(path, full, rate) as send,
+        FrameRenderer(models[0][1], size, camera) as renderer,
+    ):
+        for step, body in painted_steps(trajectory, models, range(0, len(trajectory), stride)):
+            frame = renderer.render(
+                trajectory.qpos[step],
+                model=body,
+                mocap_pos=trajectory.mocap_at(step),
+                step_s=stride * trajectory.control_step_s,
+            )
+            frame = captions.write(frame, step)
+            if panel is not None:
+                frame = np.concatenate([frame, panel.at(step)], axis=1)
+            send(frame)
     return path
 
 
@@ -123,19 +108,3 @@ def frame_rate(control_step_s: float, fps: float = FPS, slow: float = 1.0) -> tu
     """Every how many steps a frame is taken, and the frames per second that follow from it."""
     stride = max(1, math.ceil(1 / (control_step_s * slow * fps) - 1e-6))
     return stride, 1 / (control_step_s * slow * stride)
-
-
-def _open_film(path: Path, size: tuple[int, int], rate: float):
-    return imageio_ffmpeg.write_frames(
-        str(path),
-        size,
-        # A fraction, so that 1/0.06 frames per second stay that; its annotation says int.
-        fps=Fraction(rate).limit_denominator(1000),  # pyright: ignore[reportArgumentType]
-        codec="libx264",
-        pix_fmt_out="yuv420p",
-        quality=None,  # pyright: ignore[reportArgumentType] -- the rate factor replaces it
-        macro_block_size=2,
-        ffmpeg_log_level="error",
-        # faststart puts the index first, so that browsers play while they load.
-        output_params=["-crf", str(QUALITY_CRF), "-preset", "medium", "-movflags", "+faststart"],
-    )
