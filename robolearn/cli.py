@@ -1,4 +1,4 @@
-"""The command line: list, train, evaluate, record, bench. Heavy modules load when a verb runs."""
+"""The command line, verb by verb. Heavy modules load when a verb runs."""
 
 import os
 import shlex
@@ -180,6 +180,22 @@ def record(
         keep_films(trained, files)
     for file in files:
         print(file)
+
+
+@app.command()
+def watch(
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="A run folder or a zoo agent.")],
+    seed: Annotated[int, typer.Option(help="Of the first life.", min=0)] = 0,
+    port: Annotated[
+        int, typer.Option(help="Of the page; the next free one if it is taken.", min=0, max=65535)
+    ] = 8080,
+    extensions: Extensions = None,
+) -> None:
+    """Watch an agent live in the browser, and break and heal its legs while it walks."""
+    from robolearn.watching import watch as watch_agent
+
+    _load_extensions(extensions)
+    watch_agent(agent, seed, port)
 
 
 @app.command()

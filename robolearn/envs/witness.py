@@ -82,11 +82,14 @@ class Witness:
                 onset_s=begin * step_s,
                 end_s=None if end is None else end * step_s,
                 legs=shift.legs(world),
-                bodies=tuple(body for leg in shift.legs(world) for body in _bodies(world, leg)),
+                bodies=hurt_bodies(shift, world),
             )
             for shift, (begin, end) in sorted(self._spans.items(), key=lambda item: item[1][0])
         ]
 
 
-def _bodies(world: World, leg: str) -> list[str]:
-    return [world.model.body(body).name for body in world.legs[leg].bodies]
+def hurt_bodies(shift: Shift, world: World) -> tuple[str, ...]:
+    """Return the names of the MJCF bodies of the legs that a shift hurts, to be coloured."""
+    return tuple(
+        world.model.body(body).name for leg in shift.legs(world) for body in world.legs[leg].bodies
+    )
