@@ -160,7 +160,7 @@ def record(
     ] = False,
     extensions: Extensions = None,
 ) -> None:
-    """Film one life, or several side by side, with the damaged limbs marked."""
+    """Film a life, or several side by side, with damaged limbs marked."""
     from robolearn.filming import film_comparison, film_life
     from robolearn.mirroring import keep_films
     from robolearn.zoo import load_trained
@@ -191,7 +191,7 @@ def watch(
     ] = 8080,
     extensions: Extensions = None,
 ) -> None:
-    """Watch an agent live in the browser, and break and heal its legs while it walks."""
+    """Watch an agent live in the browser; break and heal its legs."""
     from robolearn.watching import watch as watch_agent
 
     _load_extensions(extensions)
