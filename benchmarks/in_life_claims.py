@@ -28,8 +28,8 @@ DISTANCE_M = 0.15
 def main() -> None:
     """Run the claims that are asked for, print a line for each, keep the raw numbers."""
     claims = {
-        "tmaze": tmaze, "reach": reach, "rotation": rotation, "force_field": force_field,
-        "avoid": avoid, "cost": cost,
+        "tmaze": tmaze, "r_stdp": r_stdp, "reach": reach, "rotation": rotation,
+        "force_field": force_field, "avoid": avoid, "cost": cost,
     }  # fmt: skip
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("claims", nargs="*", help=f"some of {', '.join(claims)}; all by default")
@@ -69,10 +69,11 @@ def let_live(recipe: str, *overrides: str, listener: Any, shifts: Any = None, **
     config = load_config(recipe, [*overrides])
     env = make_env(config, LIVES, config.env.life_s, shifts)
     agent = build_agent(config, env)
-    genome = agent.genome.initial(np.random.default_rng(0))
-    parameters = agent.express(np.repeat(genome[None], LIVES, axis=0))
+    seeds = FIRST_SEED + np.arange(LIVES)
+    births = [np.random.default_rng([seed, 9]) for seed in seeds]
+    parameters = agent.express(np.stack([agent.genome.initial(birth) for birth in births]))
     started = time.perf_counter()
-    live(env, agent, parameters, FIRST_SEED + np.arange(LIVES), listener=listener, **switches)
+    live(env, agent, parameters, seeds, listener=listener, **switches)
     return time.perf_counter() - started
 
 
@@ -90,15 +91,31 @@ def report(label: str, values: np.ndarray, reached: np.ndarray | None = None) ->
 
 def tmaze() -> dict[str, Any]:
     """Rewarded arm in trials 21-40 and, after the switch, 61-80; time-outs are errors."""
-    recipe, rows = "tmaze_reward_hebbian", {}
-    naive = ("agent.prediction=none",)
-    unlucky = "env.parameters.probability={}".format
+    recipe, naive = "tmaze_reward_hebbian", ("agent.prediction=none",)
+    rows = _mazes(recipe, naive)
+    for label, probability in (("win-stay lose-shift", 1.0), ("win-stay lose-shift, 80/20", 0.8)):
+        rows[label] = _arms(label, _play(recipe, _paying(probability)))
+    return rows
+
+
+def r_stdp() -> dict[str, Any]:
+    """The same mazes, learned by spikes and dopamine."""
+    return _mazes("tmaze_r_stdp", ("agent.prediction_rate=0", "agent.first_expectation=0"))
+
+
+def _paying(probability: float) -> str:
+    return f"env.parameters.probability={probability}"
+
+
+def _mazes(recipe: str, naive: tuple[str, ...]) -> dict[str, Any]:
+    """Live in the maze with reward that is sure, unsure, useless, unexpected; and frozen."""
+    rows = {}
     for label, overrides, freeze in (
         ("learning", (), False),
-        ("learning, 80/20", (unlucky(0.8),), False),
+        ("learning, 80/20", (_paying(0.8),), False),
         ("naive rule (no expectation)", naive, False),
         ("frozen after trial 40", (), True),
-        ("reward by chance alone", (unlucky(0.5),), False),
+        ("reward by chance alone", (_paying(0.5),), False),
     ):
         log = TrialLog("chosen", "rewarded", "timeout")
 
@@ -110,8 +127,6 @@ def tmaze() -> dict[str, Any]:
 
         let_live(recipe, *overrides, listener=listen)
         rows[label] = _arms(label, log)
-    for label, probability in (("win-stay lose-shift", 1.0), ("win-stay lose-shift, 80/20", 0.8)):
-        rows[label] = _arms(label, _play(recipe, unlucky(probability)))
     return rows
 
 

@@ -30,6 +30,10 @@ BRAINS = {
         "node_perturbation",
         {"credit": "step", "prediction": "critic", "synergies": [[1], [-1], [0.5]]},
     ),
+    "r_stdp": (
+        "r_stdp",
+        {"units": 3, "judgement": "step", "innate": [[0.1] * (OBSERVATIONS + 1)] * 3},
+    ),
     "spiking_static": ("spiking", {"hidden": 13, "rule": "none"}),
 }
 

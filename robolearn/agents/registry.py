@@ -44,6 +44,7 @@ _FAMILIES = {
     "hebbian": ("robolearn.agents.hebbian", "Hebbian"),
     "spiking": ("robolearn.agents.spiking", "Spiking"),
     "three_factor": ("robolearn.agents.three_factor", "ThreeFactor"),
+    "r_stdp": ("robolearn.agents.r_stdp", "RSTDP"),
 }
 _DEFINITION_KEYS = {
     "kind", "family", "neuron", "rule", "modulator", "stabiliser", "parameters",
