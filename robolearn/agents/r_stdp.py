@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from robolearn.agents.genes import layer_genes
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
-from robolearn.agents.protocol import Feedback, Float, Genome, Parameters
+from robolearn.agents.protocol import Feedback, Float, Genome, Parameters, Trace
 from robolearn.agents.r_stdp_kernel import Constants, act_r_stdp
 from robolearn.errors import UserError
 from robolearn.neurons.lif import decay
@@ -97,8 +97,8 @@ class RSTDPHyperparameters:
 class RSTDPState:
     """All that changes in a life; float32 but for the last five, leading axis = individuals.
 
-    The switches may be set at any time to freeze what they name; births do not touch them. Each acts
-    together with `feedback.plastic`.
+    The switches may be set at any time to freeze what they name; births do not touch them. Each
+    acts together with `feedback.plastic`.
 
     With a action elements, o observation elements and populations of m units there are
     u = 2 a m units (element by element, first those that push, then those that pull) and
@@ -121,7 +121,7 @@ class RSTDPState:
         clock: (n,) int64, control steps lived.
         weights_plastic: (n,) bool, False freezes `weight`.
         thresholds_plastic: (n,) bool, False freezes `threshold`.
-        traces_plastic: (n,) bool, False freezes eligibility, spike traces, expectation and dopamine.
+        traces_plastic: (n,) bool, False freezes eligibility, spike traces, expectation, dopamine.
     """
 
     weight: Float
@@ -271,6 +271,19 @@ class RSTDP:
 
     def finish(self, state: RSTDPState, feedback: Feedback, ids: NDArray[np.int64]) -> None:
         """Hand over the last reward: a life that has ended has no use for it."""
+
+    def traces(self, state: RSTDPState) -> dict[str, Trace]:
+        """Return what to plot: rates, the eligible and the learned, and what rewards say."""
+        n = len(state.dopamine)
+        per_s = np.float32(self.hyper.spike_steps / self.hyper.control_step_s)
+        return {
+            "firing rates": Trace(state.rate * per_s, "spikes/s"),
+            "weights": Trace(state.weight.reshape(n, -1), kind="weight"),
+            "eligibility": Trace(state.eligibility.reshape(n, -1)),
+            "dopamine": Trace(state.dopamine[:, None], "reward"),
+            "expected reward": Trace(state.prediction, "reward"),
+            "threshold": Trace(state.threshold[:, None]),
+        }
 
 
 def _reflex(rows: tuple[tuple[float, ...], ...], o: int, a: int) -> Float:
