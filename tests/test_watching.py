@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_run import tiny_config
 
+from robolearn.definitions import definition_folder, definition_names, read_yaml
 from robolearn.shifts.shift import Shift, make_shift
 from robolearn.watching import WatchedLife, WatchPage
-from robolearn.zoo import load_trained
+from robolearn.zoo import TrainedAgent, build_agent, load_trained, make_env
 
 WALKER = "spiking/quadruped-quickstart"
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -116,16 +118,33 @@ def test_a_life_that_has_ended_stands_still_and_scores_nothing(life: WatchedLife
     assert life.steps == steps
 
 
-def test_every_damage_and_every_other_shift_of_a_body_is_offered(life: WatchedLife):
-    offered = [(leg, mode) for leg, mode, _ in life.leg_shifts()]
-    assert len(offered) == 4 * 4
-    titles = dict(life.other_shifts())
-    kinds = {shift.kind for shift in titles.values()}
-    assert kinds == set(life.world.definition["shifts"]) - {"limb_damage"}
-    for shift in titles.values():  # all of them can act
+def newborn(name: str) -> WatchedLife:
+    """An untrained brain in the body `name`."""
+    env_id = read_yaml(definition_folder("envs", name) / "env.yaml")["id"]
+    config = tiny_config(
+        env={"id": env_id, "life_s": 4.0, "shifts": []}, agent={"kind": "mlp", "hidden": [4]}
+    )
+    agent = build_agent(config, make_env(config, 1))
+    genome = agent.genome.initial(np.random.default_rng(0))
+    return WatchedLife(TrainedAgent(name, agent, genome, config, Path(name)))
+
+
+@pytest.mark.parametrize("name", definition_names("envs"))
+def test_every_damage_and_every_other_shift_of_a_body_can_come_and_go(name: str):
+    life = newborn(name)
+    kinds = set(life.world.definition["shifts"])
+    legs = {leg for leg, _, _ in life.leg_shifts()}
+    assert legs == (set(life.world.legs) if "limb_damage" in kinds else set())
+    others = [shift for _, shift in life.other_shifts()]
+    assert {shift.kind for shift in others} == kinds - {"limb_damage"}
+    for shift in (*others, *(shift for _, _, shift in life.leg_shifts())):
         life.restart(0)
         life.begin(shift)
-        walk(life, 2)
+        life.step()
+        assert shift in life.env.schedule.shifts_of(0)
+        life.end(shift)
+        life.step()
+        assert life.active == ()
 
 
 def test_the_page_is_for_this_machine_alone(life: WatchedLife):
