@@ -53,9 +53,11 @@ def write_film(
     path = Path(path)
     check_models(trajectory, models)
     if path.suffix.lower() == ".gif":
-        size, fps = size or GIF_SIZE, min(fps, GIF_FPS)
-    if size is None:
-        size = (640, 480) if trajectory.brain is None else PICTURE_BESIDE_BRAIN
+        fps = min(fps, GIF_FPS)
+    if size is None and trajectory.brain is not None:
+        size = PICTURE_BESIDE_BRAIN
+    elif size is None:
+        size = GIF_SIZE if path.suffix.lower() == ".gif" else (640, 480)
     if not slow > 0 or not fps > 0:
         raise UserError(f"film: fps and slow must be above 0, got {fps} and {slow}")
     stride, rate = frame_rate(trajectory.control_step_s, fps, slow)
