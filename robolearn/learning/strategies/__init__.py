@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.errors import UserError, unknown_name
+from robolearn.learning.strategies.genetic import Genetic, GeneticConfig
 from robolearn.learning.strategies.openai_es import OpenAIES, OpenAIESConfig
 from robolearn.learning.strategies.pgpe import PGPE, PGPEConfig
 from robolearn.learning.strategies.protocol import Strategy
@@ -16,6 +17,8 @@ from robolearn.learning.strategies.unchanged import Unchanged
 __all__ = [
     "PGPE",
     "STRATEGIES",
+    "Genetic",
+    "GeneticConfig",
     "OpenAIES",
     "OpenAIESConfig",
     "PGPEConfig",
@@ -67,6 +70,7 @@ def make_strategy(kind: str, mean0: NDArray[Any], seed: int, **hyper: Any) -> St
     return strategy(mean0, seed, strategy.config_class(**hyper))
 
 
+register("genetic", Genetic)
 register("openai_es", OpenAIES)
 register("pgpe", PGPE)
 register("unchanged", Unchanged)
