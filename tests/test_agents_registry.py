@@ -53,8 +53,7 @@ def test_file_and_card_name_every_hyperparameter_there_is(kind):
 def test_without_its_folder_a_kind_is_unknown(folder):
     make_agent("mlp", 5, 2)
     shutil.rmtree(folder / "mlp")
-    kinds = "gru, hebbian, neuromodulated, node_perturbation, r_stdp, reward_hebbian, spiking"
-    with pytest.raises(UserError, match=rf"unknown agent 'mlp' \(valid: {kinds}\)"):
+    with pytest.raises(UserError, match=rf"unknown agent 'mlp' \(valid: {', '.join(kinds())}\)"):
         make_agent("mlp", 5, 2)
 
 

@@ -46,6 +46,10 @@ _FAMILIES = {
     "three_factor": ("robolearn.agents.three_factor", "ThreeFactor"),
     "r_stdp": ("robolearn.agents.r_stdp", "RSTDP"),
     "neuromodulated": ("robolearn.agents.neuromodulated", "Neuromodulated"),
+    "node_perturbation_recurrent": (
+        "robolearn.agents.node_perturbation_recurrent",
+        "NodePerturbationRecurrent",
+    ),
 }
 _DEFINITION_KEYS = {
     "kind", "family", "neuron", "rule", "modulator", "stabiliser", "parameters",
