@@ -11,7 +11,7 @@ from robolearn.agents.protocol import Feedback, Trace, traces_of
 from robolearn.agents.registry import kinds, make_agent
 from robolearn.errors import UserError
 from robolearn.recording import ShiftEvent, Trajectory, record
-from robolearn.recording.brain import Brain, BrainWitness, Series
+from robolearn.recording.brain import MOST_ELEMENTS, Brain, BrainWitness, Series
 from robolearn.recording.brain_figure import draw_brain, most_changing, write_brain_figure
 from robolearn.recording.brain_panel import BrainPanel
 from robolearn.recording.damage import DAMAGE_RGB
@@ -100,6 +100,21 @@ def test_levels_are_sampled_and_events_are_never_missed():
     assert brain["level"].values.tolist() == [[0, 0], [5, -5], [10, -10]]
     assert brain["error"].values.tolist() == [[0], [-2.0], [0.5]]
     assert brain["error"].axis_label == "error (reward)"
+
+
+def test_of_a_large_matrix_the_same_drawn_elements_are_noted(tmp_path):
+    witness = BrainWitness(stride=1)
+    size = 3 * MOST_ELEMENTS
+    for step in range(2):
+        witness.see(step, {"weights": Trace(np.arange(size)[None] + 0.5 * step, kind="weight")})
+    series = witness.brain()["weights"]
+    assert series.values.shape == (2, MOST_ELEMENTS)
+    assert series.total == size
+    assert (np.diff(series.values[0]) > 0).all()
+    np.testing.assert_array_equal(series.values[1], series.values[0] + 0.5)
+    again = Trajectory.load(recorded(brain=witness.brain()).save(tmp_path / "life.npz")).brain
+    assert again is not None
+    assert again["weights"].total == size
 
 
 def test_a_brain_comes_back_with_its_trajectory(tmp_path):

@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 
 KINDS = ("weight", "level", "event")
 
+# Of a matrix with more elements than these, as many drawn ones are noted: forty thousand synapses
+# at every frame would fill the memory.
+MOST_ELEMENTS = 2048
+
 
 @dataclass(frozen=True, eq=False)
 class Series:
@@ -20,12 +24,14 @@ class Series:
         kind: a "weight" is plotted as its change, a "level" as it is, an "event" is zero but in
             single control steps, of which the largest since the moment before is kept.
         values: (S, k).
+        total: number of elements of which these k were drawn; None for k, that is all of them.
     """
 
     name: str
     unit: str
     kind: Literal["weight", "level", "event"]
     values: NDArray[np.floating]
+    total: int | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.kind not in KINDS:
@@ -56,7 +62,9 @@ class Brain:
 
     def description(self) -> dict[str, Any]:
         """All but the arrays, as plain values."""
-        about = [{"name": s.name, "unit": s.unit, "kind": s.kind} for s in self.series]
+        about = [
+            {"name": s.name, "unit": s.unit, "kind": s.kind, "total": s.total} for s in self.series
+        ]
         return {"stride": self.stride, "series": about}
 
     def arrays(self) -> dict[str, NDArray[np.floating]]:
@@ -69,7 +77,13 @@ class Brain:
         return cls(
             int(description["stride"]),
             tuple(
-                Series(str(one["name"]), str(one["unit"]), one["kind"], arrays.pop(f"brain_{i}"))
+                Series(
+                    str(one["name"]),
+                    str(one["unit"]),
+                    one["kind"],
+                    arrays.pop(f"brain_{i}"),
+                    one["total"],
+                )
                 for i, one in enumerate(description["series"])
             ),
         )
@@ -80,7 +94,8 @@ class BrainWitness:
 
     def __init__(self, stride: int) -> None:
         self._stride = stride
-        self._about: dict[str, tuple[str, Any]] = {}  # name -> unit, kind
+        self._about: dict[str, tuple[str, Any, int | None]] = {}  # name -> unit, kind, total
+        self._drawn: dict[str, NDArray[np.int64]] = {}  # elements of large matrices that are noted
         self._moments: dict[str, list[NDArray[Any]]] = {}  # name -> (k,) each
         self._peaks: dict[str, NDArray[Any]] = {}  # of events since the last moment, (k,)
 
@@ -93,21 +108,32 @@ class BrainWitness:
         for name, trace in traces.items():
             if not due and trace.kind != "event":
                 continue
-            values = np.array(trace.values[0])
+            values = self._noted(name, trace.values[0])
             if trace.kind == "event":
                 before = self._peaks.get(name, np.zeros_like(values))
                 values = np.where(np.abs(values) > np.abs(before), values, before)
                 self._peaks[name] = np.zeros_like(values) if due else values
             if due:
-                self._about[name] = (trace.unit, trace.kind)
+                total = trace.values.shape[1]
+                self._about[name] = trace.unit, trace.kind, total if name in self._drawn else None
                 self._moments.setdefault(name, []).append(values)
+
+    def _noted(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
+        """A copy of the elements (k,) that are noted of `values`, always the same ones."""
+        if len(values) <= MOST_ELEMENTS:
+            return np.array(values)
+        if name not in self._drawn:
+            chosen = np.random.default_rng(0).choice(len(values), MOST_ELEMENTS, replace=False)
+            self._drawn[name] = np.sort(chosen)
+        return values[self._drawn[name]]
 
     def brain(self) -> Brain:
         """Return what was noted."""
         return Brain(
             self._stride,
             tuple(
-                Series(name, *self._about[name], np.stack(moments))
+                Series(name, unit, kind, np.stack(moments), total)
                 for name, moments in self._moments.items()
+                for unit, kind, total in [self._about[name]]
             ),
         )

@@ -163,8 +163,10 @@ def _draw_map(
 ) -> None:
     chosen = most_changing(values, MOST_ROWS)
     shown = values[:, chosen]
-    total = values.shape[1]
-    which = f"{len(chosen)} of {total} that change most" if len(chosen) < total else f"all {total}"
+    count = values.shape[1]
+    which = f"{len(chosen)} of {count} that change most" if len(chosen) < count else f"all {count}"
+    if series.total is not None:
+        which += f", drawn of {series.total}"
     title = f"{series.axis_label}: {which}"
     if series.kind == "weight":
         shown = shown - shown[0]
