@@ -261,7 +261,6 @@ class NodePerturbationRecurrent:
             **traces,
             "recurrent weights": Trace(state.recurrent_weight.reshape(n, -1), kind="weight"),
             "eligibility": Trace(state.eligibility.reshape(n, -1)),
-            "error of the trial": Trace(state.trial_error[:, None], "reward"),
             "expected error": Trace(state.mean_error, "reward"),
         }
 
