@@ -1,5 +1,6 @@
 """The verb `report`: compare agents, film them, and write it all into one page."""
 
+import dataclasses
 import io
 import json
 import sys
@@ -16,7 +17,7 @@ from robolearn.comparing import Comparison, compare_agents
 from robolearn.envs.witness import film_camera
 from robolearn.errors import UserError
 from robolearn.filming import live_on_camera
-from robolearn.lifetime import Moment, live
+from robolearn.recording import Trajectory
 from robolearn.report import RecordedLife, Section, Subject, write_page
 from robolearn.report.curves import LearningCurve
 from robolearn.report.provenance import Source
@@ -25,7 +26,7 @@ from robolearn.tracking.atomic_file import write_atomically
 from robolearn.tracking.progress import Progress
 from robolearn.tracking.provenance import describe_software
 from robolearn.tracking.run import RunFolder
-from robolearn.zoo import TrainedAgent, make_env
+from robolearn.zoo import TrainedAgent
 
 # Of a film: long enough for a fall, or for some trials.
 _FILM_S = {"s": 8.0, "trials": 20.0}
@@ -135,11 +136,14 @@ def record_life(agent: TrainedAgent, row: Row, number: int) -> RecordedLife:
     life_s = _FILM_S[row.evaluations[0].time_unit]
     own = {k: v for k, v in condition.shifts[0].items() if k not in ("onset_s", "end_s")}
     plan = ShiftPlan.from_mapping({**own, "onset_s": life_s / 2})
-    trajectory, models = live_on_camera(agent, [plan], _FILM_SEED, life_s)
+    trajectory, models = live_on_camera(
+        agent, [plan], _FILM_SEED, life_s, brain=True, moments=_MOMENTS
+    )
+    times, weights, noted = _weights_of(trajectory)
+    trajectory = dataclasses.replace(trajectory, brain=None)  # films are of the body alone
     whose = f"{agent.config.name}, training seed {agent.config.seed}"
     caption = f"{whose}: {condition.name} at {life_s / 2:g} s"
     camera = film_camera(agent.env_name)
-    times, weights, synapses = _weights_of_life(agent, plan, life_s)
     with tempfile.TemporaryDirectory() as folder:
         film, poster = None, b""
         try:
@@ -152,7 +156,7 @@ def record_life(agent: TrainedAgent, row: Row, number: int) -> RecordedLife:
         path = Path(folder) / "replay.html"
         write_replay(path, trajectory, models, camera, caption=row.label)
         replay = path.read_text(encoding="utf-8")
-    return RecordedLife(caption, film, poster, replay, times, weights, synapses)
+    return RecordedLife(caption, film, poster, replay, times, weights, noted)
 
 
 def _poster(film: Path) -> bytes:
@@ -170,26 +174,15 @@ def _poster(film: Path) -> bytes:
     return content.getvalue()
 
 
-def _weights_of_life(agent: TrainedAgent, plan: ShiftPlan, life_s: float) -> tuple[Any, Any, int]:
-    """Return times (S,) in s, weights (S, k) of the synapses that change most, and their number.
-
-    Whatever array of a brain's state is called a weight counts.
-    """
-    if not agent.agent.is_plastic:
+def _weights_of(trajectory: Trajectory) -> tuple[Any, Any, int]:
+    """Return times (S,) in s, the weights (S, k) that change most, and how many were noted."""
+    brain = trajectory.brain
+    series = [one.values for one in brain.series if one.kind == "weight"] if brain else []
+    if brain is None or not series:
         return None, None, 0
-    env = make_env(agent.config, 1, life_s, [plan])
-    every = max(1, (env.max_episode_steps or 1) // _MOMENTS)
-    moments: list[np.ndarray] = []
-
-    def see(moment: Moment) -> None:
-        if moment.step % every == 0:
-            found = [v[0].ravel() for k, v in vars(moment.state).items() if k.endswith("weight")]
-            moments.append(np.concatenate([np.zeros(0, np.float32), *found]))
-
-    live(env, agent.agent, agent.agent.express(agent.genome[None]), [_FILM_SEED], listener=see)
-    weights = np.stack(moments)
+    weights = np.concatenate(series, axis=1)
     chosen = np.argsort(-np.abs(weights - weights[:1]).max(axis=0), kind="stable")[:_SYNAPSES]
-    times = np.arange(len(weights)) * every * env.world.control_step_s
+    times = np.arange(len(weights)) * brain.stride * trajectory.control_step_s
     return times, weights[:, chosen], weights.shape[1]
 
 

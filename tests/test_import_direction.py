@@ -44,6 +44,7 @@ ON_TOP = {
     "listing",
     "extensions",
     "bench",
+    "watching",
     "cli",
 }
 

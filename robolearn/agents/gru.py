@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from robolearn.agents.genes import QUIET, layer_genes
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
-from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters
+from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters, Trace
 from robolearn.agents.reflex import Reflex
 from robolearn.neurons.compilation import kernel
 from robolearn.neurons.encoder import encode, signed_current
@@ -146,6 +146,10 @@ class GRU:
 
     def finish(self, state: GRUState, feedback: Feedback, ids: NDArray[np.int64]) -> None:
         """Hand over the last reward: a life that has ended has no use for it."""
+
+    def traces(self, state: GRUState) -> dict[str, Trace]:
+        """Return what to plot: the recurrent units, which are all its memory."""
+        return {"recurrent units": Trace(state.hidden)}
 
 
 @kernel

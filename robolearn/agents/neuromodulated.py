@@ -21,7 +21,7 @@ from robolearn.agents.neuromodulated_kernel import (
     Constants,
     act_neuromodulated,
 )
-from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters
+from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters, Trace
 from robolearn.agents.reflex import Reflex
 from robolearn.neurons.lif import decay
 
@@ -236,6 +236,27 @@ class Neuromodulated:
         self, state: NeuromodulatedState, feedback: Feedback, ids: NDArray[np.int64]
     ) -> None:
         """Hand over the last reward: a life that has ended has no use for it."""
+
+    def traces(self, state: NeuromodulatedState) -> dict[str, Trace]:
+        """Return what to plot: the hidden units, and, if it can learn, what it makes of them."""
+        spiking = self.hyper.neuron == "spiking"
+        per_s = np.float32(self.hyper.spike_steps / self.hyper.control_step_s)
+        units = (
+            {"firing rates": Trace(state.hidden * per_s, "spikes/s")}
+            if spiking
+            else {"hidden units": Trace(state.hidden)}
+        )
+        if not self.is_plastic:
+            return units
+        n = len(state.output)
+        traces = {
+            **units,
+            "neuromodulator": Trace(state.modulator),
+            "plastic part of the weights": Trace(state.trace.reshape(n, -1), kind="weight"),
+        }
+        if self.hyper.rule == "retroactive":
+            traces["eligibility"] = Trace(state.eligibility.reshape(n, -1))
+        return traces
 
 
 def _genome(hyper: NeuromodulatedHyperparameters, o: int, a: int) -> Genome:

@@ -19,7 +19,7 @@ from robolearn.agents.node_perturbation_recurrent_kernel import (
     act_recurrent,
     end_trials,
 )
-from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters
+from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters, Trace
 from robolearn.errors import UserError
 from robolearn.neurons.noise import draw_keys
 
@@ -250,6 +250,19 @@ class NodePerturbationRecurrent:
         ending = np.zeros(len(feedback.alive), np.bool_)
         ending[ids] = True
         self._hear(state, feedback, ending)
+
+    def traces(self, state: RecurrentState) -> dict[str, Trace]:
+        """Return what to plot: rates, and, if it can learn, weights, eligibility and errors."""
+        traces = {"units, r": Trace(np.tanh(state.potential))}
+        if not self.is_plastic:
+            return traces
+        n = len(state.trials)
+        return {
+            **traces,
+            "recurrent weights": Trace(state.recurrent_weight.reshape(n, -1), kind="weight"),
+            "eligibility": Trace(state.eligibility.reshape(n, -1)),
+            "expected error": Trace(state.mean_error, "reward"),
+        }
 
     def _learns(self, state: RecurrentState, feedback: Feedback) -> NDArray[np.bool_]:
         return feedback.plastic & state.weights_plastic & self.is_plastic

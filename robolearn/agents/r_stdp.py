@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from robolearn.agents.genes import layer_genes
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
-from robolearn.agents.protocol import Feedback, Float, Genome, Parameters
+from robolearn.agents.protocol import Feedback, Float, Genome, Parameters, Trace
 from robolearn.agents.r_stdp_kernel import Constants, act_r_stdp
 from robolearn.agents.reflex import Reflex
 from robolearn.neurons.lif import decay
@@ -268,6 +268,19 @@ class RSTDP:
 
     def finish(self, state: RSTDPState, feedback: Feedback, ids: NDArray[np.int64]) -> None:
         """Hand over the last reward: a life that has ended has no use for it."""
+
+    def traces(self, state: RSTDPState) -> dict[str, Trace]:
+        """Return what to plot: rates, the eligible and the learned, and what rewards say."""
+        n = len(state.dopamine)
+        per_s = np.float32(self.hyper.spike_steps / self.hyper.control_step_s)
+        return {
+            "firing rates": Trace(state.rate * per_s, "spikes/s"),
+            "weights": Trace(state.weight.reshape(n, -1), kind="weight"),
+            "eligibility": Trace(state.eligibility.reshape(n, -1)),
+            "dopamine": Trace(state.dopamine[:, None], "reward"),
+            "expected reward": Trace(state.prediction, "reward"),
+            "threshold": Trace(state.threshold[:, None]),
+        }
 
 
 def _constants(hyper: RSTDPHyperparameters) -> Constants:

@@ -14,7 +14,7 @@ from annotated_types import Interval, Len
 from numpy.typing import ArrayLike, NDArray
 
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
-from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters
+from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters, Trace
 from robolearn.agents.reflex import Reflex
 from robolearn.agents.three_factor_kernel import (
     CRITIC,
@@ -280,6 +280,21 @@ class ThreeFactor:
 
     def finish(self, state: ThreeFactorState, feedback: Feedback, ids: NDArray[np.int64]) -> None:
         """Hand over the last reward: the life is over, and what it would teach serves nobody."""
+
+    def traces(self, state: ThreeFactorState) -> dict[str, Trace]:
+        """Return what to plot: the three factors, and what they are made of."""
+        n = len(state.age)
+        traces = {
+            "weights": Trace(state.weight.reshape(n, -1), kind="weight"),
+            "eligibility": Trace(state.eligibility.reshape(n, -1)),
+            "reward prediction error": Trace(state.modulator[:, None], "reward", kind="event"),
+            "exploration noise": Trace(state.noise),
+        }
+        if self.hyper.prediction == "critic":
+            traces["critic's weights"] = Trace(state.value, "reward", kind="weight")
+        elif self.hyper.prediction != "none":
+            traces["expected reward"] = Trace(state.expectation, "reward")
+        return traces
 
     def _check_contexts(self, feedback: Feedback) -> None:
         if self.hyper.prediction == "context":

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from robolearn.envs.task import ObservationSlice, Task
 from robolearn.errors import UserError
 from robolearn.shifts import counter_random
+from robolearn.shifts.rewarded_side import MIRRORED, OWN
 from robolearn.simulation import Ids, Simulation
 
 CUES = ("cue_a", "cue_b")
@@ -69,12 +70,12 @@ class DelayedMatch(Task):
     positive to the right: wanted is +1, the mark on the right, or −1, that on the left. Cues are
     drawn evenly and independently, in every trial anew.
 
-    The array `rewarded_side` (0, or 1 where the rule is reversed) has one value for every
-    individual. `info` holds for the trial so far, and at `trial_end` for the whole: `answer`,
-    `error` (|wanted − answer|), `correct` (the answer lies on the wanted side; also as
-    `trial_score`), `wanted` (±1), and `trial` and `context`, the type of trial: 0 AA, 1 AB, 2 BA,
-    3 BB. Performance is the share of trials with a correct answer: in the last step of such a trial
-    the steps of a trial, else 0.
+    The array `rewarded_side` has one value for every individual: the life's own rule, its reverse,
+    or 0 for a rewarded non-match and 1 for a rewarded match. `info` holds for the trial so far, and
+    at `trial_end` for the whole: `answer`, `error` (|wanted − answer|), `correct` (the answer lies
+    on the wanted side; also as `trial_score`), `wanted` (±1), and `trial` and `context`, the type
+    of trial: 0 AA, 1 AB, 2 BA, 3 BB. Performance is the share of trials with a correct answer: in
+    the last step of such a trial the steps of a trial, else 0.
 
     Actions:
         Torque of the motor, from full to the left at −1 to full to the right at 1.
@@ -99,7 +100,7 @@ class DelayedMatch(Task):
     reward_names: ClassVar[tuple[str, ...]] = ("error",)
     parameters_type: ClassVar[type] = DelayedMatchParameters
     performance_name: ClassVar[str] = "share of correct trials"
-    performance_unit: ClassVar[str] = "1"
+    performance_unit: ClassVar[str] = "1/trial"
     trial_score_name: ClassVar[str] = "share of correct trials"
     protocol: ClassVar[str] = ""
     parameters: DelayedMatchParameters
@@ -134,8 +135,8 @@ class DelayedMatch(Task):
             int(end) for end in ends
         )
         self._judged = round(parameters.judged_s / world.control_step_s)
-        self._reversed = int(parameters.rule == "match")
-        self.arrays = {"rewarded_side": np.full(n, self._reversed, np.int64)}
+        self._own_rule = int(parameters.rule == "match")
+        self.arrays = {"rewarded_side": np.full(n, OWN)}
         self._mocap = simulation.read("mocap_pos")  # (n, nmocap, 3)
         bodies = {name: world.model.body(name) for name in (*CUES, "pin")}
         self._bodies = [int(world.model.body_mocapid[b.id]) for b in bodies.values()]
@@ -156,7 +157,7 @@ class DelayedMatch(Task):
         """Draw the key of each life from its stream, and begin its first trial."""
         self._keys[ids] = [rng.integers(2**64, dtype=np.uint64) for rng in rngs]
         self._trial[ids] = 0
-        self.arrays["rewarded_side"][ids] = self._reversed
+        self.arrays["rewarded_side"][ids] = OWN
         qpos = self._begin_trial(ids)
         self.simulation.reset(ids, qpos, np.zeros_like(qpos))
         self._show(ids)
@@ -239,7 +240,10 @@ class DelayedMatch(Task):
         return (self._sum + self._judged_angle()) / (self._judged * self.parameters.mark_rad)
 
     def _wanted(self) -> NDArray[np.float64]:
-        is_right = (self._sample != self._test) != (self.arrays["rewarded_side"] > 0)
+        shifted = self.arrays["rewarded_side"]
+        rule = np.where(shifted == MIRRORED, 1 - self._own_rule, self._own_rule)
+        rule = np.where(shifted >= 0, shifted, rule)  # (n,), 1: a match is rewarded
+        is_right = (self._sample != self._test) != (rule > 0)
         return np.where(is_right, 1.0, -1.0)
 
     def _error(self) -> NDArray[np.float64]:

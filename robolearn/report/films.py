@@ -23,7 +23,7 @@ class RecordedLife:
         replay: a whole HTML page with a viewer, or None.
         times: (S,) s of life, of the weights.
         weights: (S, k) of the synapses that changed most; None for a brain without any.
-        synapses: how many synapses the brain has.
+        noted: how many synapses were watched.
     """
 
     caption: str
@@ -32,7 +32,7 @@ class RecordedLife:
     replay: str | None = None
     times: NDArray[np.float64] | None = None
     weights: NDArray[np.float32] | None = None
-    synapses: int = 0
+    noted: int = 0
 
 
 def film_panel(label: str, colour: int, life: RecordedLife) -> str:
@@ -84,7 +84,7 @@ def weights_panel(label: str, colour: int, life: RecordedLife) -> str:
     picture, limit = weights_image(life.times, life.weights)
     shown = life.weights.shape[1]
     image = (
-        f'<img class="weights" src="{picture}" alt="Change of the {shown} of {life.synapses} '
+        f'<img class="weights" src="{picture}" alt="Change of the {shown} of {life.noted} '
         f"weights of {escape(label, quote=True)} that change most, over "
         f'{life.times[-1]:.0f} s of life; at most ±{limit:.2g}">'
         f'<div class="scale"><span>birth</span><span>±{limit:.2g} at the strongest colour</span>'
