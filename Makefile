@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 RUN := runs/demo
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-slow check install clean
+.PHONY: demo test test-slow check docs install clean
 
 demo: $(VENV)/.installed
 	@if [ -f $(RUN)/run.json ]; then $(BIN)/robolearn train --resume $(RUN); \
@@ -27,6 +27,9 @@ check: $(VENV)/.developed
 	$(BIN)/pyright
 	$(BIN)/python -m pytest tests/test_import_direction.py
 
+docs: $(VENV)/.documented
+	$(BIN)/python docs/build.py
+
 install: $(VENV)/.developed
 
 # constraints.txt pins what was tested, torch to a release with a small CPU build.
@@ -40,5 +43,9 @@ $(VENV)/.developed: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
+$(VENV)/.documented: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache
+	rm -rf $(VENV) .pytest_cache .ruff_cache build

@@ -1,4 +1,4 @@
-"""The command line: list, train, evaluate, record, bench. Heavy modules load when a verb runs."""
+"""The command line, verb by verb. Heavy modules load when a verb runs."""
 
 import os
 import shlex
@@ -134,28 +134,68 @@ def evaluate(
 
 @app.command()
 def record(
-    agent: Annotated[str, typer.Argument(metavar="AGENT", help="A run folder or a zoo agent.")],
+    agents: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="AGENT...", help="A run folder or a zoo agent; with --compare 2 to 4 of them."
+        ),
+    ],
     shift: ShiftTexts = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="FILE.mp4 for a film, FILE.html for a browser replay, FILE for either."),
+        typer.Option(
+            help="FILE.mp4 or FILE.gif for a film, FILE.html for a browser replay, FILE for "
+            "either; with --brain also FILE.png, its figure alone."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the life.", min=0)] = 0,
-    seconds: Annotated[float | None, typer.Option(help="Length of the life.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Length of what is filmed.")] = None,
+    after: Annotated[float, typer.Option(help="Seconds of life before the film begins.")] = 0.0,
+    brain: Annotated[
+        bool,
+        typer.Option("--brain", help="Show weights, rates and reward signals beside the body."),
+    ] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Agents side by side: same body, damage and seed.")
+    ] = False,
     extensions: Extensions = None,
 ) -> None:
-    """Film one life, with the damaged limbs marked."""
-    from robolearn.filming import film_life
+    """Film a life, or several side by side, with damaged limbs marked."""
+    from robolearn.filming import film_comparison, film_life
     from robolearn.mirroring import keep_films
     from robolearn.zoo import load_trained
 
     _load_extensions(extensions)
-    trained = load_trained(agent)
-    target = out or Path(f"{trained.folder.resolve().name}-film")
-    files = film_life(trained, target, shift or [], seed, seconds)
-    keep_films(trained, files)
+    if compare:
+        if brain:
+            raise UserError("--compare shows no brains: record each agent alone with --brain")
+        target = out or Path("comparison")
+        files = film_comparison(agents, target, shift or [], seed, seconds, after_s=after)
+    else:
+        if len(agents) > 1:
+            raise UserError(f"got {len(agents)} agents: add --compare to film them side by side")
+        trained = load_trained(agents[0])
+        target = out or Path(f"{trained.folder.resolve().name}-film")
+        files = film_life(trained, target, shift or [], seed, seconds, after_s=after, brain=brain)
+        keep_films(trained, files)
     for file in files:
         print(file)
+
+
+@app.command()
+def watch(
+    agent: Annotated[str, typer.Argument(metavar="AGENT", help="A run folder or a zoo agent.")],
+    seed: Annotated[int, typer.Option(help="Of the first life.", min=0)] = 0,
+    port: Annotated[
+        int, typer.Option(help="Of the page; the next free one if it is taken.", min=0, max=65535)
+    ] = 8080,
+    extensions: Extensions = None,
+) -> None:
+    """Watch an agent live in the browser; break and heal its legs."""
+    from robolearn.watching import watch as watch_agent
+
+    _load_extensions(extensions)
+    watch_agent(agent, seed, port)
 
 
 @app.command()

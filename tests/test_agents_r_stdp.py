@@ -92,13 +92,13 @@ def reference(agent, parameters, state, observations):
         push_pull = r.reshape(MOTORS, 2, m).mean(axis=2)
         drive = h.action_per_hz / dt * (push_pull[:, 0] - push_pull[:, 1])
         learned = h.learned_limit * np.tanh(drive / h.learned_limit)
-        actions.append(np.clip(np.array(h.innate) @ [*x, 1] + learned, -1, 1))
+        actions.append(np.clip(np.array(h.reflex) @ [*x, 1] + learned, -1, 1))
     return np.array(actions), w, c, threshold, mean
 
 
 def test_a_life_equals_the_card_computed_by_hand():
-    innate = [[0.1, -0.2, 0.05, 0.02], [-0.05, 0.1, 0.1, -0.1]]
-    agent, parameters, state = brain(2, units=3, innate=innate)
+    reflex = [[0.1, -0.2, 0.05, 0.02], [-0.05, 0.1, 0.1, -0.1]]
+    agent, parameters, state = brain(2, units=3, reflex=reflex)
     observations = senses(25, 2)
     newborn = dataclasses.replace(state, **copies(state))
     actions = [agent.act(parameters, state, x, feedback(2, t)) for t, x in enumerate(observations)]
@@ -114,26 +114,26 @@ def test_a_life_equals_the_card_computed_by_hand():
 
 
 def test_without_spikes_the_reflex_acts_alone():
-    innate = [[0.5, 0.0, -1.0, 0.25], [0.0, 2.0, 0.0, 0.0]]
-    agent, parameters, state = brain(4, first_current=-50, innate=innate)
+    rows = [[0.5, 0.0, -1.0, 0.25], [0.0, 2.0, 0.0, 0.0]]
+    agent, parameters, state = brain(4, first_current=-50, reflex=rows)
     for t, x in enumerate(senses(10, 4)):
         action = agent.act(parameters, state, x, feedback(4, t))
-        reflex = np.clip(x @ np.array(innate)[:, :3].T + [0.25, 0], -1, 1)
+        reflex = np.clip(x @ np.array(rows)[:, :3].T + [0.25, 0], -1, 1)
         np.testing.assert_allclose(action, reflex, atol=1e-6)
     assert not state.rate.any()
 
 
 @pytest.mark.parametrize(
-    ("innate", "message"),
+    ("reflex", "message"),
     [
-        ([[0, 0, 0, 0]], "innate: expected 2 rows.*got 1"),
-        ([[0, 0, 0, 0], [0, 0, 0]], r"innate\[1\]: expected 4 weights.*got 3"),
-        ([[0, 0, 0, "x"], [0, 0, 0, 0]], r"innate\[0\]\[3\] = 'x'"),
+        ([[0, 0, 0, 0]], "reflex: expected 2 rows.*got 1"),
+        ([[0, 0, 0, 0], [0, 0, 0]], r"reflex\[1\]: expected 4 weights.*got 3"),
+        ([[0, 0, 0, "x"], [0, 0, 0, 0]], r"reflex\[0\]\[3\] = 'x'"),
     ],
 )
-def test_a_reflex_of_the_wrong_shape_is_named(innate, message):
+def test_a_reflex_of_the_wrong_shape_is_named(reflex, message):
     with pytest.raises(UserError, match=message):
-        make_agent("r_stdp", SENSES, MOTORS, innate=innate)
+        make_agent("r_stdp", SENSES, MOTORS, reflex=reflex)
 
 
 def test_feedback_freezes_all_that_learns_but_not_the_dynamics():
@@ -263,7 +263,7 @@ def tmaze(seeds, trials=80, **hyper):
         switch_trials=[trials // 2, trials // 2],
     )  # fmt: skip
     scale = np.concatenate([np.full(s.size, s.scale) for s in env.task.observation_slices])
-    agent = make_agent("r_stdp", len(scale), 2, scale, innate=TMAZE_REFLEX, **hyper)
+    agent = make_agent("r_stdp", len(scale), 2, scale, reflex=TMAZE_REFLEX, **hyper)
     births = [np.random.default_rng([seed, 9]) for seed in seeds]
     parameters = agent.express(np.stack([agent.genome.initial(rng) for rng in births]))
     hits, done = np.zeros((n, trials)), np.zeros(n, np.int64)

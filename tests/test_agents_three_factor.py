@@ -70,7 +70,7 @@ def a_learner(n=3, **hyper):
 
 
 def test_without_exploration_the_action_is_the_reflex_and_the_learned_part():
-    agent, parameters, state = a_learner(innate=[[0.5, 0, 0.1], [0, -1, 0]], weight_bound=1.0)
+    agent, parameters, state = a_learner(reflex=[[0.5, 0, 0.1], [0, -1, 0]], weight_bound=1.0)
     feedback = Feedback.first(3)
     feedback.explore[:] = False
     observation = np.array([[0.4, 0.2], [0.0, 0.0], [9.0, 9.0]], np.float32)
@@ -141,7 +141,7 @@ def test_the_population_code_peaks_at_the_preferred_value_and_sums_to_one():
         ({"inputs": [2]}, "inputs: element 2 (valid: 0 to 1)"),
         ({"tuning": [[5, 0.0, 1.0, 3]]}, "tuning: element 5 (valid: 0 to 1)"),
         ({"tuning": [[0, 1.0, 1.0, 3]]}, "first must be below last"),
-        ({"innate": [[1.0, 0.0]]}, "innate: rows of [2] numbers (valid: 2 of 3 each)"),
+        ({"reflex": [[1.0, 0.0]]}, "reflex: expected 2 rows, one an action element, got 1"),
         ({"synergies": [[1.0]]}, "synergies: 1 rows (valid: one for each of 2 actions)"),
         ({"prediction": "critic"}, "credit must be 'step'"),
         ({"rule": "heb"}, "did you mean 'hebb'"),

@@ -134,7 +134,7 @@ def test_an_override_may_open_a_section_or_replace_it(tmp_path: Path):
     path.write_text(yaml.safe_dump(content))
     config = load_config(path, ["tracking.wandb=off", "agent={kind: mlp, hidden: [4, 3]}"])
     assert config.tracking.wandb == "off"
-    assert config.agent.hyper == {"hidden": (4, 3)}
+    assert config.agent.hyper == {"hidden": (4, 3), "reflex": ()}
 
 
 def test_a_recipe_is_found_by_name_and_by_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

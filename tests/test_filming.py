@@ -33,6 +33,45 @@ def test_the_trajectory_tells_when_which_leg_was_hurt(trained: TrainedAgent):
     assert models[2][1].body_mass[shank] < 0.01 * models[0][1].body_mass[shank]
 
 
+def test_a_film_can_begin_late_in_the_life(trained: TrainedAgent):
+    """What is filmed late is the end of the same life; damage from before keeps its date."""
+    shifts = ["limb_damage:rear_left:dead@0.1s", "motor_gain:all:0.9@0.24s"]
+    whole, _ = live_on_camera(trained, shifts, seed=1, life_s=0.4)
+    late, models = live_on_camera(trained, shifts, seed=1, life_s=0.2, after_s=0.2)
+    np.testing.assert_array_equal(late.qpos, whole.qpos[10:])
+    assert (late.start_s, late.time_s(2)) == (pytest.approx(0.2), pytest.approx(0.24))
+    assert [event.onset_s for event in late.shifts] == [pytest.approx(0.1), pytest.approx(0.24)]
+    assert [step for step, _ in models] == [0, 2]
+
+
+def test_a_life_that_is_over_cannot_be_filmed(trained: TrainedAgent):
+    with pytest.raises(UserError, match=r"nothing is left to film after 0\.4 s"):
+        live_on_camera(trained, [], seed=0, life_s=0.004, after_s=0.4)
+    with pytest.raises(UserError, match="must be at least 0 s, got -1"):
+        live_on_camera(trained, [], seed=0, life_s=0.2, after_s=-1.0)
+
+
+def test_the_brain_is_noted_for_every_frame_and_changes_nothing(trained: TrainedAgent):
+    plain, _ = live_on_camera(trained, [], seed=0, life_s=0.4)
+    shown, _ = live_on_camera(trained, [], seed=0, life_s=0.4, brain=True)
+    assert plain.brain is None
+    assert shown.brain is not None
+    np.testing.assert_array_equal(plain.qpos, shown.qpos)
+    assert shown.brain.stride == 2  # 25 frames a second of 50 control steps
+    names = ["firing rates", "hidden weights", "readout weights", "actions"]
+    assert [series.name for series in shown.brain.series] == names
+    weights = shown.brain["hidden weights"].values
+    assert weights.shape == (10, 4 * 39)
+    assert len(np.unique(weights, axis=0)) == 10  # copies, not views of one state
+
+
+def test_a_figure_of_the_brain_needs_to_be_asked_for(trained: TrainedAgent, tmp_path: Path):
+    with pytest.raises(UserError, match="add --brain"):
+        film_life(trained, tmp_path / "life.png", [])
+    files = film_life(trained, tmp_path / "life.png", [], life_s=0.2, brain=True)
+    assert [file.name for file in files] == ["life.npz", "life.png"]
+
+
 def test_the_same_seed_gives_the_same_life_and_another_another(trained: TrainedAgent):
     first, again, other = (
         live_on_camera(trained, [], seed, life_s=0.1)[0].qpos for seed in (1, 1, 2)

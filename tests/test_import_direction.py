@@ -42,6 +42,7 @@ ON_TOP = {
     "listing",
     "extensions",
     "bench",
+    "watching",
     "cli",
 }
 

@@ -1,5 +1,6 @@
 """Films, pictures and replays of a small body of two limbs, of which one is damaged."""
 
+import dataclasses
 import re
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,6 +13,7 @@ from PIL import Image
 
 from robolearn.errors import UserError
 from robolearn.recording import ShiftEvent, Trajectory, gl, record
+from robolearn.recording.brain import Brain, Series
 from robolearn.recording.camera import TrackingCamera
 from robolearn.recording.captions import smoothed_speed, speed_text
 from robolearn.recording.damage import DAMAGE_RGB, geom_colours, painted, painted_steps
@@ -117,7 +119,7 @@ def test_an_invisible_limb_stays_invisible_when_painted(model):
 
 def test_each_step_shows_the_body_of_its_segment(model, trajectory):
     other = mujoco.MjModel.from_xml_string(SCENE)
-    looks = dict(painted_steps(trajectory, [(0, model), (15, other)], 5))
+    looks = dict(painted_steps(trajectory, [(0, model), (15, other)], range(0, 25, 5)))
     assert list(looks) == [0, 5, 10, 15, 20]
     assert looks[0] is looks[5] is model
     assert looks[10] is not model  # damaged from step 10 on
@@ -193,6 +195,17 @@ def test_a_film_has_every_frame_and_its_size(opengl, model, trajectory, tmp_path
     assert about["codec"] == "h264"
     assert about["pix_fmt"].startswith("yuv420p")
     assert [file.name for file in path.parent.iterdir()] == ["film.mp4"]
+
+
+def test_the_brain_stands_beside_the_picture(opengl, model, trajectory, tmp_path):
+    series = Series("rates", "1", "level", np.arange(26.0).reshape(13, 2))
+    life = dataclasses.replace(trajectory, brain=Brain(2, (series,)))
+    path = write_film(tmp_path / "film.mp4", life, [(0, model)], CAMERA, size=(160, 240))
+    _, frames = read_film(path)
+    assert frames.shape == (13, 240, 640, 3)
+    panel = frames[:, :, 160:].astype(int)
+    assert np.median(panel) > 200  # a light figure
+    assert np.abs(panel[-1] - panel[0]).max() > 60  # over which the present moves
 
 
 def test_the_damaged_limb_turns_red_at_its_onset(opengl, model, trajectory, tmp_path):
@@ -315,7 +328,7 @@ def test_a_replay_makes_each_look_once_and_switches_between_them(model, trajecto
             return self.add_mesh_simple(name, color=plane_color, visible=options["visible"])
 
     scene = Scene()
-    looks = [look for _, look in painted_steps(trajectory, [(0, model)], 1)]
+    looks = [look for _, look in painted_steps(trajectory, [(0, model)], range(25))]
     geoms = GeomNodes(cast(Any, scene), looks, floor_margin_m=10)
     assert len(scene.nodes) == 7
     for look, red in ((looks[0], 0), (looks[-1], 2), (looks[0], 0)):
@@ -354,4 +367,4 @@ def test_a_strict_recording_without_opengl_is_an_error(model, trajectory, tmp_pa
 
 def test_an_unknown_ending_is_named(model, trajectory, tmp_path):
     with pytest.raises(UserError, match=r"must end in \.mp4"):
-        record(tmp_path / "life.gif", trajectory, [(0, model)])
+        record(tmp_path / "life.avi", trajectory, [(0, model)])

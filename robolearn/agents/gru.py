@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from robolearn.agents.genes import QUIET, layer_genes
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
-from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters
+from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters, Trace
+from robolearn.agents.reflex import Reflex
 from robolearn.neurons.compilation import kernel
 from robolearn.neurons.encoder import encode, signed_current
 from robolearn.neurons.rate import logistic, rate_layer, weighted_sum
@@ -28,10 +29,12 @@ class GRUHyperparameters:
     Attributes:
         hidden: number of recurrent units.
         reward_scale: typical magnitude of a step's reward, in units of reward.
+        reflex: what is hard-wired under the brain (`agents.reflex`); empty for nothing.
     """
 
     hidden: Annotated[int, Interval(ge=1, le=4096)] = 32
     reward_scale: Annotated[float, Interval(gt=0, le=1e9)] = 1.0
+    reflex: Reflex = ()
 
 
 @dataclass
@@ -143,6 +146,10 @@ class GRU:
 
     def finish(self, state: GRUState, feedback: Feedback, ids: NDArray[np.int64]) -> None:
         """Hand over the last reward: a life that has ended has no use for it."""
+
+    def traces(self, state: GRUState) -> dict[str, Trace]:
+        """Return what to plot: the recurrent units, which are all its memory."""
+        return {"recurrent units": Trace(state.hidden)}
 
 
 @kernel

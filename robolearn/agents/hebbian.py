@@ -22,7 +22,7 @@ from robolearn.agents.genes import (
     layer_genes,
 )
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
-from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters
+from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters, Trace
 from robolearn.neurons.compilation import kernel
 from robolearn.neurons.encoder import encode
 from robolearn.neurons.rate import rate_layer
@@ -186,6 +186,16 @@ class Hebbian:
 
     def finish(self, state: HebbianState, feedback: Feedback, ids: NDArray[np.int64]) -> None:
         """Hand over the last reward: the ABCD rule does not see rewards."""
+
+    def traces(self, state: HebbianState) -> dict[str, Trace]:
+        """Return what to plot: the weights of every layer."""
+        n = len(state.weights)
+        return {
+            f"weights of layer {k}": Trace(
+                self.layer(state.weights, k).reshape(n, -1), kind="weight"
+            )
+            for k in range(len(self._layers()))
+        }
 
     def _layers(self) -> list[tuple[int, int]]:
         """Return (post, pre) of every layer."""

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from robolearn.agents.genes import QUIET, layer_genes
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
 from robolearn.agents.protocol import Feedback, Float, Genome, Parameters
+from robolearn.agents.reflex import Reflex
 from robolearn.neurons.compilation import kernel
 from robolearn.neurons.encoder import encode
 from robolearn.neurons.rate import rate_layer
@@ -25,9 +26,11 @@ class MLPHyperparameters:
 
     Attributes:
         hidden: units of the hidden layers, from input to output.
+        reflex: what is hard-wired under the brain (`agents.reflex`); empty for nothing.
     """
 
     hidden: Annotated[tuple[Width, ...], Len(0, 16)] = (64, 32)
+    reflex: Reflex = ()
 
 
 @dataclass

@@ -5,7 +5,7 @@ individual.
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,6 +102,21 @@ class Genome:
         return parameters
 
 
+class Trace(NamedTuple):
+    """What is worth plotting of a brain at one moment.
+
+    Attributes:
+        values: (n, k), k the same at all times; may be a view, whoever keeps it copies it.
+        unit: "1" for none.
+        kind: "weight" is plotted as change, "level" as it is; an "event" comes in single control
+            steps, is zero between them, and is never missed between two pictures.
+    """
+
+    values: NDArray[Any]
+    unit: str = "1"
+    kind: Literal["weight", "level", "event"] = "level"
+
+
 class Agent(Protocol):
     """A brain. `state` is the agent's own dataclass of arrays, made by `new_state`."""
 
@@ -146,3 +161,12 @@ class Agent(Protocol):
     def finish(self, state: Any, feedback: Feedback, ids: NDArray[np.int64]) -> None:
         """Hand over the reward of the last step of the lives in the rows `ids`."""
         ...
+
+
+def traces_of(agent: Agent, state: Any) -> dict[str, Trace]:
+    """Return what `agent` declares of `state` by name, for `robolearn record --brain`.
+
+    That is its method `traces(state)`, which a kind may leave out: then nothing.
+    """
+    declared = getattr(agent, "traces", None)
+    return {} if declared is None else declared(state)

@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from robolearn.agents.genes import layer_genes
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
-from robolearn.agents.protocol import Feedback, Float, Genome, Parameters
+from robolearn.agents.protocol import Feedback, Float, Genome, Parameters, Trace
 from robolearn.agents.r_stdp_kernel import Constants, act_r_stdp
-from robolearn.errors import UserError
+from robolearn.agents.reflex import Reflex
 from robolearn.neurons.lif import decay
 from robolearn.neurons.noise import draw_keys
 
@@ -60,8 +60,7 @@ class RSTDPHyperparameters:
         homeostasis_rate: change of the threshold that all units share, per second and unit of
             mean rate error (in spikes per spike step), 1/s; 0 leaves it at 1.
         homeostasis_target_hz: wanted mean rate of all units, Hz.
-        innate: a fixed reflex, added to the action: one row for every action element, the weights
-            of all observation elements (in units of their scale) and a constant; empty for none.
+        reflex: what is hard-wired under the brain (`agents.reflex`); empty for nothing.
     """
 
     units: Annotated[int, Interval(ge=1, le=1024)] = 8
@@ -90,15 +89,15 @@ class RSTDPHyperparameters:
     weight_bound: Positive = 1.0
     homeostasis_rate: NotNegative = 5.0
     homeostasis_target_hz: Positive = 30.0
-    innate: tuple[tuple[Annotated[float, Interval(ge=-1e6, le=1e6)], ...], ...] = ()
+    reflex: Reflex = ()
 
 
 @dataclass
 class RSTDPState:
     """All that changes in a life; float32 but for the last five, leading axis = individuals.
 
-    The switches may be set at any time to freeze what they name; births do not touch them. Each acts
-    together with `feedback.plastic`.
+    The switches may be set at any time to freeze what they name; births do not touch them. Each
+    acts together with `feedback.plastic`.
 
     With a action elements, o observation elements and populations of m units there are
     u = 2 a m units (element by element, first those that push, then those that pull) and
@@ -121,7 +120,7 @@ class RSTDPState:
         clock: (n,) int64, control steps lived.
         weights_plastic: (n,) bool, False freezes `weight`.
         thresholds_plastic: (n,) bool, False freezes `threshold`.
-        traces_plastic: (n,) bool, False freezes eligibility, spike traces, expectation and dopamine.
+        traces_plastic: (n,) bool, False freezes eligibility, spike traces, expectation, dopamine.
     """
 
     weight: Float
@@ -150,7 +149,7 @@ class RSTDP:
         V ← α V + (1 - α) (w s / (input_rate dt) + b + ξ);  z = [V ≥ 1], V ← 0 on a spike
         c ← c e^(-dt/τ_c) + STDP(s, z);  r ← γ r + (1 - γ) z
     and per control step:
-        action = clip(innate [x, 1] + L tanh(g (mean r of push - mean r of pull) / L), -1, 1)
+        action = clip(L tanh(g (mean r of push - mean r of pull) / L), -1, 1)
     At the next step d ← d e^(-Δt/τ_d) + (R - r̄) at a judgement, and w ← w + η c d Δt, bounded.
 
     Parameters: `synapse.weight` (n, u, p) at birth, `synapse.bias` (n, u), the innate currents b.
@@ -170,7 +169,6 @@ class RSTDP:
         self.observation_size = observation_size
         self.action_size = action_size
         self._inverse_scale = inverse_scale(input_scale, observation_size)
-        self._innate = _reflex(self.hyper.innate, observation_size, action_size)
         self._constants = _constants(self.hyper)
         pair = [self.hyper.A_plus, self.hyper.A_minus]
         self._coefficients = np.array(pair, np.float32).reshape(2, 1, 1)
@@ -240,7 +238,6 @@ class RSTDP:
         act_r_stdp(
             read_observation(observation, n, self.observation_size),
             self._inverse_scale,
-            self._innate,
             dense(feedback.reward),
             feedback.trial_end,
             feedback.context,
@@ -272,24 +269,18 @@ class RSTDP:
     def finish(self, state: RSTDPState, feedback: Feedback, ids: NDArray[np.int64]) -> None:
         """Hand over the last reward: a life that has ended has no use for it."""
 
-
-def _reflex(rows: tuple[tuple[float, ...], ...], o: int, a: int) -> Float:
-    """Return the reflex (a, o + 1), or (0, o + 1) for none.
-
-    Raises:
-        UserError: wrong number of rows or of weights in one.
-    """
-    if not rows:
-        return np.zeros((0, o + 1), np.float32)
-    if len(rows) != a:
-        raise UserError(f"innate: expected {a} rows, one an action element, got {len(rows)}")
-    for k, row in enumerate(rows):
-        if len(row) != o + 1:
-            raise UserError(
-                f"innate[{k}]: expected {o + 1} weights, one an observation element and a "
-                f"constant, got {len(row)}"
-            )
-    return np.array(rows, np.float32)
+    def traces(self, state: RSTDPState) -> dict[str, Trace]:
+        """Return what to plot: rates, the eligible and the learned, and what rewards say."""
+        n = len(state.dopamine)
+        per_s = np.float32(self.hyper.spike_steps / self.hyper.control_step_s)
+        return {
+            "firing rates": Trace(state.rate * per_s, "spikes/s"),
+            "weights": Trace(state.weight.reshape(n, -1), kind="weight"),
+            "eligibility": Trace(state.eligibility.reshape(n, -1)),
+            "dopamine": Trace(state.dopamine[:, None], "reward"),
+            "expected reward": Trace(state.prediction, "reward"),
+            "threshold": Trace(state.threshold[:, None]),
+        }
 
 
 def _constants(hyper: RSTDPHyperparameters) -> Constants:

@@ -45,7 +45,6 @@ class Constants(NamedTuple):
 def act_r_stdp(
     observation,
     inverse_scales,
-    innate,
     reward,
     trial_end,
     context,
@@ -137,7 +136,7 @@ def act_r_stdp(
                     constants.homeostatic_gain,
                 )
             clock[row] += 1
-            _push_and_pull(rate[row], innate, x, constants, action[row])
+            _push_and_pull(rate[row], constants, action[row])
         else:
             action[row] = zero
 
@@ -164,15 +163,13 @@ def _move_noise(noise, key, clock, constants):
 
 
 @compiled
-def _push_and_pull(rate, innate, x, constants, action):
-    """Write the actions (a,): the reflex plus what the pushing units fire beyond the pulling."""
-    one, size, m = np.float32(1.0), x.shape[0], constants.units
+def _push_and_pull(rate, constants, action):
+    """Write the actions (a,): what the pushing units fire beyond the pulling."""
+    one, m = np.float32(1.0), constants.units
     for k in range(action.shape[0]):
         difference = np.float32(0.0)
         for i in range(2 * k * m, (2 * k + 1) * m):
             difference += rate[i] - rate[i + m]
         drive = constants.saturation_gain * difference / np.float32(m)
         command = constants.learned_limit * math.tanh(drive)
-        if innate.shape[0] > 0:
-            command += weighted_sum(innate[k, :size], innate[k, size], x)
         action[k] = min(max(command, -one), one)

@@ -45,6 +45,11 @@ _FAMILIES = {
     "spiking": ("robolearn.agents.spiking", "Spiking"),
     "three_factor": ("robolearn.agents.three_factor", "ThreeFactor"),
     "r_stdp": ("robolearn.agents.r_stdp", "RSTDP"),
+    "neuromodulated": ("robolearn.agents.neuromodulated", "Neuromodulated"),
+    "node_perturbation_recurrent": (
+        "robolearn.agents.node_perturbation_recurrent",
+        "NodePerturbationRecurrent",
+    ),
 }
 _DEFINITION_KEYS = {
     "kind", "family", "neuron", "rule", "modulator", "stabiliser", "parameters",
@@ -119,8 +124,14 @@ def make_agent(
     for name, size in (("observation_size", observation_size), ("action_size", action_size)):
         if size < 1:
             raise UserError(f"{name} = {size}: expected at least 1")
-    agent = _factory(kind)(observation_size, action_size, input_scale, _resolve(kind, hyper))
+    resolved = _resolve(kind, hyper)
+    agent = _factory(kind)(observation_size, action_size, input_scale, resolved)
     agent.kind = kind
+    reflex = getattr(resolved, "reflex", ())
+    if reflex:
+        from robolearn.agents.reflex import Reflexive  # not for those who only list
+
+        return cast(Agent, Reflexive(agent, reflex, input_scale))
     return agent
 
 

@@ -22,7 +22,7 @@ from robolearn.agents.genes import (
     stdp_genes,
 )
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
-from robolearn.agents.protocol import Feedback, Float, Genome, Parameters
+from robolearn.agents.protocol import Feedback, Float, Genome, Parameters, Trace
 from robolearn.agents.spiking_kernel import ABCD, STATIC, STDP, Constants, act_spiking
 from robolearn.neurons.lif import decay
 from robolearn.plasticity.max_normalisation import normalise_by_maximum
@@ -253,6 +253,19 @@ class Spiking:
 
     def finish(self, state: SpikingState, feedback: Feedback, ids: NDArray[np.int64]) -> None:
         """Hand over the last reward: these rules do not see rewards."""
+
+    def traces(self, state: SpikingState) -> dict[str, Trace]:
+        """Return what to plot: firing rates, and what of weights and thresholds can change."""
+        n = len(state.output)
+        per_s = np.float32(self.hyper.spike_steps / self.hyper.control_step_s)
+        traces = {"firing rates": Trace(state.readout_trace * per_s, "spikes/s")}
+        if self.hyper.rule != "none":
+            for name in ("hidden", "readout"):
+                weight = getattr(state, f"{name}_weight")
+                traces[f"{name} weights"] = Trace(weight.reshape(n, -1), kind="weight")
+        if self.hyper.homeostasis:
+            traces["thresholds"] = Trace(state.threshold)
+        return traces
 
 
 def _genome(hyper: SpikingHyperparameters, o: int, a: int) -> Genome:

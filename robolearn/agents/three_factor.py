@@ -14,7 +14,8 @@ from annotated_types import Interval, Len
 from numpy.typing import ArrayLike, NDArray
 
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
-from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters
+from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters, Trace
+from robolearn.agents.reflex import Reflex
 from robolearn.agents.three_factor_kernel import (
     CRITIC,
     HEBB,
@@ -49,8 +50,7 @@ class ThreeFactorHyperparameters:
         tuning: a population code: [element, first, last, units] for each axis of a grid of Gaussian
             units whose preferred values lie evenly from first to last, in the element's unit; their
             distance is the standard deviation of a field.
-        innate: a reflex that does not learn: for every action the weights of all elements (over
-            their typical magnitude) and of a constant 1; empty for none.
+        reflex: what is hard-wired under the brain (`agents.reflex`); empty for nothing.
         synergies: for every action, how much of it each learning unit drives: [[1], [-1]] is one
             unit that turns a robot on two wheels; empty: one unit for each action.
         exploration: σ of the noise on every unit.
@@ -72,7 +72,7 @@ class ThreeFactorHyperparameters:
     rule: Literal["hebb", "node_perturbation"] = "node_perturbation"
     inputs: tuple[Index, ...] | None = None
     tuning: Annotated[tuple[Tuning, ...], Len(0, 8)] = ()
-    innate: tuple[tuple[float, ...], ...] = ()
+    reflex: Reflex = ()
     synergies: tuple[tuple[float, ...], ...] = ()
     exploration: Annotated[float, Interval(gt=0, le=100)] = 0.1
     hold_steps: Annotated[int, Interval(ge=1, le=1_000_000)] = 1
@@ -146,7 +146,7 @@ class ThreeFactor:
     With x the features (elements as they are, a population code, or a constant 1 where there is no
     code) and o the observation over its typical magnitudes:
         u = W x + ξ,  ξ ~ N(0, exploration²) held for `hold_steps`
-        action = clip(innate [o, 1] + S u, ±1),  S the synergies
+        action = clip(S u, ±1),  S the synergies
         e ← λ e + f x / hold_steps,  f = u (hebb) or ξ / σ² (node_perturbation)
     and when reward is heard, with R its sum since the last time and M = R - prediction:
         W ← bound(W + η M e)
@@ -281,6 +281,21 @@ class ThreeFactor:
     def finish(self, state: ThreeFactorState, feedback: Feedback, ids: NDArray[np.int64]) -> None:
         """Hand over the last reward: the life is over, and what it would teach serves nobody."""
 
+    def traces(self, state: ThreeFactorState) -> dict[str, Trace]:
+        """Return what to plot: the three factors, and what they are made of."""
+        n = len(state.age)
+        traces = {
+            "weights": Trace(state.weight.reshape(n, -1), kind="weight"),
+            "eligibility": Trace(state.eligibility.reshape(n, -1)),
+            "reward prediction error": Trace(state.modulator[:, None], "reward", kind="event"),
+            "exploration noise": Trace(state.noise),
+        }
+        if self.hyper.prediction == "critic":
+            traces["critic's weights"] = Trace(state.value, "reward", kind="weight")
+        elif self.hyper.prediction != "none":
+            traces["expected reward"] = Trace(state.expectation, "reward")
+        return traces
+
     def _check_contexts(self, feedback: Feedback) -> None:
         if self.hyper.prediction == "context":
             largest = int(feedback.context.max(initial=0))
@@ -299,12 +314,6 @@ def _constants(hyper: ThreeFactorHyperparameters, inverse_scales: Float, a: int)
         for index in indices:
             if index >= o:
                 raise UserError(f"{name}: element {index} (valid: 0 to {o - 1})")
-    innate = np.zeros((a, o + 1), np.float32)
-    if hyper.innate:
-        if [len(row) for row in hyper.innate] != [o + 1] * a:
-            given = [len(row) for row in hyper.innate]
-            raise UserError(f"innate: rows of {given} numbers (valid: {a} of {o + 1} each)")
-        innate[:] = hyper.innate
     synergies = np.array(hyper.synergies or np.eye(a), np.float32, ndmin=2)
     if len(synergies) != a:
         raise UserError(f"synergies: {len(synergies)} rows (valid: one for each of {a} actions)")
@@ -319,7 +328,6 @@ def _constants(hyper: ThreeFactorHyperparameters, inverse_scales: Float, a: int)
         prediction=_PREDICTIONS[hyper.prediction],
         by_trial=hyper.credit == "trial",
         per_context=hyper.prediction == "context",
-        innate=innate,
         synergies=synergies,
         inputs=np.array(inputs, np.int64),
         tuned=tuned,

@@ -31,7 +31,6 @@ class Constants(NamedTuple):
     prediction: int
     by_trial: bool
     per_context: bool
-    innate: Float  # (a, o + 1), the last column for a constant 1
     synergies: Float  # (a, u)
     inputs: NDArray[np.int64]  # (k,) elements that enter as they are
     tuned: NDArray[np.int64]  # (m,) elements that the population code sees
@@ -106,7 +105,7 @@ def act_three_factor(
                     noise[row, i] = size * normal_at(key[row], age[row], i)
             activity = np.empty(noise.shape[1], np.float32)
             _excite(weight[row], present, noise[row], constants, activity)
-            _drive(x, activity, constants, action[row])
+            _drive(activity, constants, action[row])
             if plastic[row]:
                 _remember(activity, noise[row], present, constants, eligibility[row])
             age[row] += 1
@@ -149,12 +148,10 @@ def _excite(weight, features, noise, constants, activity):
 
 
 @compiled
-def _drive(x, activity, constants, action):
-    """Write the action (a,) of one individual: reflex and synergies, within ±1."""
-    last = x.shape[0]
+def _drive(activity, constants, action):
+    """Write the action (a,) of one individual: its synergies, within ±1."""
     for i in range(action.shape[0]):
-        reflex = weighted_sum(constants.innate[i, :last], constants.innate[i, last], x)
-        action[i] = bound(weighted_sum(constants.synergies[i], reflex, activity), ONE)
+        action[i] = bound(weighted_sum(constants.synergies[i], ZERO, activity), ONE)
 
 
 @compiled

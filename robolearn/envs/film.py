@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line of this module; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m robolearn.envs.film", description=__doc__)
     parser.add_argument("name", help=f"a folder of {data_folder('envs').name}/")
-    parser.add_argument("--out", type=Path, required=True, help=".mp4, .html, or no ending")
+    parser.add_argument("--out", type=Path, required=True, help=".mp4, .gif, .html, or no ending")
     parser.add_argument("--controller", help="one of `scripted` of env.yaml; the first if left out")
     parser.add_argument("--shift", action="append", default=[], help="such as KIND:VALUES@5s")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="length of the life")

@@ -34,6 +34,7 @@ Policy = Callable[[NDArray[np.floating]], NDArray[np.floating]]
 _SCRIPTED = {
     "blind_wanderer": ("robolearn.envs.braitenberg", "blind_wanderer"),
     "braitenberg": ("robolearn.envs.braitenberg", "braitenberg"),
+    "cue_holder": ("robolearn.envs.cue_holder", "cue_holder"),
     "hand_servo": ("robolearn.envs.hand_servo", "hand_servo"),
     "maze_player": ("robolearn.envs.tmaze_player", "MazePlayer"),
     "tripod_gait": ("robolearn.envs.tripod_gait", "tripod_gait"),

@@ -7,6 +7,7 @@ from robolearn.errors import UserError, unknown_name
 
 _OURS = {
     "avoid": ("robolearn.envs.avoid", "Avoid"),
+    "delayed_match": ("robolearn.envs.delayed_match", "DelayedMatch"),
     "reach": ("robolearn.envs.reach", "Reach"),
     "run": ("robolearn.envs.run", "Run"),
     "tmaze": ("robolearn.envs.tmaze", "TMaze"),

@@ -18,10 +18,11 @@ def film_camera(name: str) -> str | None:
 
 
 class Witness:
-    """Watches the individual in row 0 of an env.
+    """Watches the individual in row 0 of an env, from the first step that it is shown.
 
     Attributes:
-        models: the body from each control step on at which it changed, (step, body).
+        models: the body from each control step on at which it changed, (step, body), counted from
+            the first that was seen.
     """
 
     def __init__(self, env: RobotVectorEnv):
@@ -33,14 +34,18 @@ class Witness:
         self._reward: list[float] = []
         self._spans: dict[Shift, tuple[int, int | None]] = {}
         self._active: list[Shift] | None = None
+        self._first_step = 0  # of the life
 
     def see(self, step: int, reward: float) -> None:
         """Note the body and its motion after a control step, of which there were `step` before."""
         active = self.env.schedule.shifts_of(0)
+        if self._active is None:
+            self._first_step = step
         if active != self._active:
-            self.models.append((step, self.env.simulation.model_of(0)))
+            self.models.append((step - self._first_step, self.env.simulation.model_of(0)))
+            begun = {one.shift: one.onset_step for one in self.env.schedule.active[0]}
             for shift in set(active) - set(self._active or []):
-                self._spans[shift] = (step, None)
+                self._spans[shift] = (begun[shift], None)
             for shift in set(self._active or []) - set(active):
                 self._spans[shift] = (self._spans[shift][0], step)
             self._active = active
@@ -65,6 +70,7 @@ class Witness:
             agent=agent,
             versions=versions,
             measure=(task.performance_name, task.performance_unit),
+            start_s=self._first_step * world.control_step_s,
         )
 
     def _events(self) -> list[ShiftEvent]:
@@ -76,11 +82,14 @@ class Witness:
                 onset_s=begin * step_s,
                 end_s=None if end is None else end * step_s,
                 legs=shift.legs(world),
-                bodies=tuple(body for leg in shift.legs(world) for body in _bodies(world, leg)),
+                bodies=hurt_bodies(shift, world),
             )
             for shift, (begin, end) in sorted(self._spans.items(), key=lambda item: item[1][0])
         ]
 
 
-def _bodies(world: World, leg: str) -> list[str]:
-    return [world.model.body(body).name for body in world.legs[leg].bodies]
+def hurt_bodies(shift: Shift, world: World) -> tuple[str, ...]:
+    """Return the names of the MJCF bodies of the legs that a shift hurts, to be coloured."""
+    return tuple(
+        world.model.body(body).name for leg in shift.legs(world) for body in world.legs[leg].bodies
+    )

@@ -28,9 +28,10 @@ def record(
 ) -> list[Path]:
     """Write a recording in the best form that this machine can make; returns the files written.
 
-    The trajectory (`.npz`) is always written first. A `path` that ends in `.html` gives a browser
-    replay; one in `.mp4` or without an ending gives a film. Where no OpenGL works, a replay takes
-    the film's place and one logged line says why; with `strict` that is a UserError instead.
+    The trajectory (`.npz`) is always written first, then, if it has a brain, the figure of that
+    (`.png`). A `path` that ends in `.html` gives a browser replay; one in `.mp4` or `.gif` or
+    without an ending gives a film, one in `.png` the figure alone. Where no OpenGL works, a replay
+    takes the film's place and one logged line says why; with `strict` that is a UserError instead.
     """
     # Loaded late: whoever only keeps trajectories needs neither video nor viewer.
     from robolearn.recording.film import write_film
@@ -38,13 +39,21 @@ def record(
     from robolearn.recording.replay import write_replay
 
     path = Path(path)
-    if path.suffix not in ("", ".mp4", ".html"):
+    if path.suffix not in ("", ".mp4", ".gif", ".html", ".png"):
         raise UserError(
-            f"recording {str(path)!r}: the file's name must end in .mp4 (film), .html (browser "
-            "replay) or nothing"
+            f"recording {str(path)!r}: the file's name must end in .mp4 or .gif (film), .html "
+            "(browser replay), .png (figure of the brain) or nothing"
         )
+    if path.suffix == ".png" and trajectory.brain is None:
+        raise UserError(f"recording {str(path)!r}: a figure needs a life recorded with its brain")
     stem = path.with_suffix("")
     written = [trajectory.save(stem.with_suffix(".npz"))]
+    if trajectory.brain is not None:
+        from robolearn.recording.brain_figure import write_brain_figure
+
+        written.append(write_brain_figure(stem.with_suffix(".png"), trajectory))
+        if path.suffix == ".png":
+            return written
     film = path.suffix != ".html"
     if film:
         try:
@@ -56,7 +65,9 @@ def record(
             _LOG.warning("writing a browser replay instead of a film: %s", error)
     if film:
         written.append(
-            write_film(stem.with_suffix(".mp4"), trajectory, models, camera, caption=caption)
+            write_film(
+                stem.with_suffix(path.suffix or ".mp4"), trajectory, models, camera, caption=caption
+            )
         )
     else:
         written.append(

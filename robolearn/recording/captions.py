@@ -1,7 +1,9 @@
 """Writes onto the frames of a film: who, how fast, which damage since when, and a speed strip."""
 
 from functools import cache
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -12,10 +14,10 @@ from robolearn.recording.trajectory import Trajectory
 SMOOTHING_S = 0.5  # the speed shown is the mean over this time
 FLASH_S = 0.5  # how long the picture's edge glows after a damage
 
-_WHITE = (255, 255, 255, 255)
+WHITE = (255, 255, 255, 255)
 _SHADE = (10, 14, 22, 150)
-_RED = (222, 30, 40)
-_DIM = (190, 200, 215, 255)
+RED = (222, 30, 40)
+DIM = (190, 200, 215, 255)
 _LINE = (120, 220, 255, 255)
 _LINE_DAMAGED = (255, 120, 110, 255)
 
@@ -56,71 +58,42 @@ class Captions:
     def write(self, frame: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
         """A copy of `frame` (h, w, 3) with the writing for control step `step`."""
         trajectory, unit = self._trajectory, self._unit
-        time_s = step * trajectory.control_step_s
+        time_s = trajectory.time_s(step)
         image = Image.fromarray(frame)
         draw = ImageDraw.Draw(image, "RGBA")
         self._write_chart(draw, step)
-        margin, large, small = round(10 * unit), round(24 * unit), round(15 * unit)
+        margin, large, small = round(10 * unit), round(21 * unit), round(14 * unit)
         if self._title:
-            self._write(draw, (margin, margin), self._title, large)
-        self._write(draw, (margin, margin + large * 1.35), trajectory.world, small, fill=_DIM)
+            write_text(draw, (margin, margin), self._title, large)
+        write_text(draw, (margin, margin + large * 1.35), trajectory.world, small, fill=DIM)
         right = self._width - margin
-        self._write(
+        write_text(
             draw,
             (right, margin),
             speed_text(self._speed[step], trajectory.measure),
             large,
             anchor="ra",
         )
-        self._write(
-            draw, (right, margin + large * 1.35), f"{time_s:.1f} s", small, anchor="ra", fill=_DIM
+        write_text(
+            draw, (right, margin + large * 1.35), f"{time_s:.1f} s", small, anchor="ra", fill=DIM
         )
         y = margin + large * 1.35 + small * 1.9
         for shift in active_shifts(trajectory, time_s)[-3:]:
             since_s = time_s - shift.onset_s
-            self._write_badge(draw, y, f"{shift.title} · {since_s:.1f} s ago", small)
+            write_badge(draw, 10 * unit, y, f"{shift.title} · {since_s:.1f} s ago", small)
             y += small * 1.9
             if since_s < FLASH_S:
                 self._flash(draw, 1 - since_s / FLASH_S)
         if not trajectory.alive[step]:
-            self._write_badge(draw, y, "life ended", small)
+            write_badge(draw, 10 * unit, y, "life ended", small)
         return np.asarray(image)
-
-    def _write(
-        self,
-        draw: ImageDraw.ImageDraw,
-        position: tuple[float, float],
-        text: str,
-        size: int,
-        *,
-        anchor: str = "la",
-        fill: tuple[int, int, int, int] = _WHITE,
-    ) -> None:
-        # A dark rim keeps the text legible over sky and floor alike.
-        draw.text(
-            position,
-            text,
-            font=_font(size),
-            anchor=anchor,
-            fill=fill,
-            stroke_width=max(1, size // 12),
-            stroke_fill=(10, 14, 22, 255),
-        )
-
-    def _write_badge(self, draw: ImageDraw.ImageDraw, y: float, text: str, size: int) -> None:
-        x, pad = 10 * self._unit, size * 0.4
-        left, top, right, bottom = draw.textbbox((x + pad, y), text, font=_font(size), anchor="la")
-        draw.rounded_rectangle(
-            (left - pad, top - pad, right + pad, bottom + pad), radius=pad, fill=(*_RED, 225)
-        )
-        draw.text((x + pad, y), text, font=_font(size), anchor="la", fill=_WHITE)
 
     def _flash(self, draw: ImageDraw.ImageDraw, strength: float) -> None:
         edge = (0, 0, self._width - 1, self._height - 1)
         for depth, alpha in ((14, 90), (8, 120), (4, 160)):
             draw.rectangle(
                 edge,
-                outline=(*_RED, round(alpha * strength)),
+                outline=(*RED, round(alpha * strength)),
                 width=max(1, round(depth * self._unit)),
             )
 
@@ -141,16 +114,17 @@ class Captions:
         thick = max(1, round(2 * self._unit))
         first_onset = len(curve)
         for shift in self._trajectory.shifts:
-            onset = round(shift.onset_s / dt)
+            onset = round((shift.onset_s - self._trajectory.start_s) / dt)
             if onset <= step:
-                first_onset = min(first_onset, onset)
+                first_onset = min(first_onset, max(onset, 0))
+            if 0 <= onset <= step:
                 x = float(curve[min(onset, len(curve) - 1), 0])
-                draw.line((x, top, x, bottom), fill=(*_RED, 255), width=thick)
+                draw.line((x, top, x, bottom), fill=(*RED, 255), width=thick)
         self._draw_curve(draw, curve[: min(step, first_onset) + 1], _LINE, thick)
         self._draw_curve(draw, curve[first_onset : step + 1], _LINE_DAMAGED, thick)
         x, y = curve[step]
         radius = 3 * self._unit
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=_WHITE)
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=WHITE)
 
     def _draw_curve(
         self,
@@ -163,6 +137,39 @@ class Captions:
             draw.line([tuple(point) for point in points.tolist()], fill=colour, width=width)
 
 
+def write_text(
+    draw: ImageDraw.ImageDraw,
+    position: tuple[float, float],
+    text: str,
+    size: int,
+    *,
+    anchor: str = "la",
+    fill: tuple[int, int, int, int] = WHITE,
+) -> None:
+    """Write `text` with a dark rim, which keeps it legible over sky and floor alike."""
+    draw.text(
+        position,
+        text,
+        font=font(size),
+        anchor=anchor,
+        fill=fill,
+        stroke_width=max(1, size // 12),
+        stroke_fill=(10, 14, 22, 255),
+    )
+
+
+def write_badge(draw: ImageDraw.ImageDraw, x: float, y: float, text: str, size: int) -> None:
+    """Write `text` on red; (x, y) is its upper left corner."""
+    pad = size * 0.4
+    left, top, right, bottom = draw.textbbox((x + pad, y), text, font=font(size), anchor="la")
+    draw.rounded_rectangle(
+        (left - pad, top - pad, right + pad, bottom + pad), radius=pad, fill=(*RED, 225)
+    )
+    draw.text((x + pad, y), text, font=font(size), anchor="la", fill=WHITE)
+
+
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """The typeface of all writing, in pixels."""
+    # Pillow's own lacks ×, Δ and √, which names of shifts and measures have.
+    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"), size)

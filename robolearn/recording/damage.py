@@ -47,16 +47,16 @@ def damaged_bodies(trajectory: Trajectory, time_s: float) -> frozenset[str]:
 
 
 def painted_steps(
-    trajectory: Trajectory, models: Models, stride: int
+    trajectory: Trajectory, models: Models, steps: Iterable[int]
 ) -> Iterator[tuple[int, mujoco.MjModel]]:
-    """Every `stride`-th control step with the body as it looks then.
+    """The control steps `steps`, each with the body as it looks then.
 
     The same model object comes as long as the look stays the same.
     """
     looks: dict[tuple[int, frozenset[str]], mujoco.MjModel] = {}
-    for step in range(0, len(trajectory), stride):
+    for step in steps:
         model = model_at(models, step)
-        damaged = damaged_bodies(trajectory, step * trajectory.control_step_s)
+        damaged = damaged_bodies(trajectory, trajectory.time_s(step))
         look = (id(model), damaged)
         if look not in looks:
             looks[look] = painted(model, damaged)

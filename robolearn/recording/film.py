@@ -1,25 +1,28 @@
-"""Makes films (H.264 in .mp4) and still pictures of trajectories, one frame in memory at a time."""
+"""Makes films and still pictures of trajectories, one frame in memory at a time."""
 
 import math
 import os
-from contextlib import closing
-from fractions import Fraction
 from pathlib import Path
 
-import imageio_ffmpeg
 import mujoco
+import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
 from robolearn.errors import UserError
+from robolearn.recording.brain_panel import BrainPanel
 from robolearn.recording.camera import Camera
 from robolearn.recording.captions import Captions
 from robolearn.recording.damage import Models, check_models, painted_steps
 from robolearn.recording.frame_renderer import FrameRenderer
 from robolearn.recording.trajectory import Trajectory
+from robolearn.recording.video_file import open_video
 
-# Constant quality: about 0.5 MB for ten seconds of 640x480, and no visible blocks.
-QUALITY_CRF = 27
+FPS = 30.0  # at most
+GIF_SIZE, GIF_FPS = (400, 300), 12.5  # every pixel of a .gif is paid for
+
+# Of a film with a brain in it, in pixels: width and height of its picture, width of its panel.
+PICTURE_BESIDE_BRAIN, PANEL_WIDTH = (800, 600), 480
 
 
 def write_film(
@@ -28,53 +31,56 @@ def write_film(
     models: Models,
     camera: Camera | None = None,
     *,
-    size: tuple[int, int] = (640, 480),
-    fps: float = 30.0,
+    size: tuple[int, int] | None = None,
+    fps: float = FPS,
     slow: float = 1.0,
     caption: str = "",
 ) -> Path:
-    """Film a trajectory into `path` (.mp4); returns the path.
+    """Film a trajectory into `path` (.mp4 or .gif); returns the path.
+
+    What went on in the brain stands beside the picture, where the trajectory has it.
 
     `models` gives the body as (first_step, model) segments, as it changes when it is damaged; the
     bodies that a shift names are painted red while it holds. `camera` is a camera's name, a
-    `TrackingCamera`, or None to follow the robot. `size` is (width, height) in pixels, both even.
-    Every frame is a recorded state; their rate is the highest that the control step allows
-    without passing `fps`. `slow` 2 plays at half speed. `caption` replaces the agent's name.
+    `TrackingCamera`, or None to follow the robot. `size` of the picture is (width, height) in
+    pixels, both even; None takes 640 x 480, or more beside a brain. Every frame is a recorded
+    state; their rate is the highest that the control step allows without passing `fps`. `slow` 2
+    plays at half speed. `caption` replaces the agent's name.
 
     Raises UserError when no OpenGL works, the file cannot be written or a name is unknown, and
     ValueError when the models do not fit the trajectory.
     """
     path = Path(path)
     check_models(trajectory, models)
-    if size[0] % 2 or size[1] % 2:
-        raise UserError(f"film size must be even in both directions, got {size[0]}x{size[1]}")
-    if path.suffix.lower() != ".mp4":
-        raise UserError(f"film {str(path)!r}: the file's name must end in .mp4")
+    if path.suffix.lower() == ".gif":
+        fps = min(fps, GIF_FPS)
+    if size is None and trajectory.brain is not None:
+        size = PICTURE_BESIDE_BRAIN
+    elif size is None:
+        size = GIF_SIZE if path.suffix.lower() == ".gif" else (640, 480)
     if not slow > 0 or not fps > 0:
         raise UserError(f"film: fps and slow must be above 0, got {fps} and {slow}")
     stride, rate = frame_rate(trajectory.control_step_s, fps, slow)
     captions = Captions(trajectory, size, caption)
-    partial = path.with_name(path.stem + ".part.mp4")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            FrameRenderer(models[0][1], size, camera) as renderer,
-            closing(_open_film(partial, size, rate)) as film,
-        ):
-            film.send(None)
-            for step, body in painted_steps(trajectory, models, stride):
-                frame = renderer.render(
-                    trajectory.qpos[step],
-                    model=body,
-                    mocap_pos=trajectory.mocap_at(step),
-                    step_s=stride * trajectory.control_step_s,
-                )
-                film.send(captions.write(frame, step))
-        os.replace(partial, path)
-    except OSError as error:
-        raise UserError(f"film {str(path)!r} could not be written: {error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    panel, full = None, size
+    if trajectory.brain is not None:
+        panel = BrainPanel(trajectory, (PANEL_WIDTH, size[1]))
+        full = (size[0] + PANEL_WIDTH, size[1])
+    with (
+        open_video(path, full, rate) as send,
+        FrameRenderer(models[0][1], size, camera) as renderer,
+    ):
+        for step, body in painted_steps(trajectory, models, range(0, len(trajectory), stride)):
+            frame = renderer.render(
+                trajectory.qpos[step],
+                model=body,
+                mocap_pos=trajectory.mocap_at(step),
+                step_s=stride * trajectory.control_step_s,
+            )
+            frame = captions.write(frame, step)
+            if panel is not None:
+                frame = np.concatenate([frame, panel.at(step)], axis=1)
+            send(frame)
     return path
 
 
@@ -100,23 +106,7 @@ def preview(
     return path
 
 
-def frame_rate(control_step_s: float, fps: float, slow: float = 1.0) -> tuple[int, float]:
+def frame_rate(control_step_s: float, fps: float = FPS, slow: float = 1.0) -> tuple[int, float]:
     """Every how many steps a frame is taken, and the frames per second that follow from it."""
     stride = max(1, math.ceil(1 / (control_step_s * slow * fps) - 1e-6))
     return stride, 1 / (control_step_s * slow * stride)
-
-
-def _open_film(path: Path, size: tuple[int, int], rate: float):
-    return imageio_ffmpeg.write_frames(
-        str(path),
-        size,
-        # A fraction, so that 1/0.06 frames per second stay that; its annotation says int.
-        fps=Fraction(rate).limit_denominator(1000),  # pyright: ignore[reportArgumentType]
-        codec="libx264",
-        pix_fmt_out="yuv420p",
-        quality=None,  # pyright: ignore[reportArgumentType] -- the rate factor replaces it
-        macro_block_size=2,
-        ffmpeg_log_level="error",
-        # faststart puts the index first, so that browsers play while they load.
-        output_params=["-crf", str(QUALITY_CRF), "-preset", "medium", "-movflags", "+faststart"],
-    )

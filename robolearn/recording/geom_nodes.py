@@ -19,32 +19,39 @@ _HIGHEST_SHOWN_GROUP = 2
 class GeomNodes:
     """Every look of every geom in a scene whose bodies are the frames `/scene/body<i>`.
 
-    The viewer rewinds by replaying from the first message, so all nodes exist from the start and
-    only their visibility changes: a node added in mid-life would survive the rewind.
+    The viewer rewinds a recording by replaying from the first message, so for a recording all nodes
+    exist from the start and only their visibility changes: a node added in mid-life would survive
+    the rewind. A live view may show looks that it did not have at the start.
     """
 
     def __init__(
         self, scene: "viser.SceneApi", looks: list[mujoco.MjModel], floor_margin_m: float
     ) -> None:
-        """`looks` are the models that will be shown; endless floors reach `floor_margin_m`."""
+        """`looks` are models that will be shown; endless floors reach `floor_margin_m`."""
         self._scene = scene
         self._floor_size_m = 2 * floor_margin_m
         self._nodes: dict[tuple[Any, ...], Any] = {}
         self._keys: dict[int, list[tuple[Any, ...]]] = {}  # id of a look: the nodes it shows
         self._shown: mujoco.MjModel | None = None
         # Holding the looks keeps their ids from being given to other objects.
-        self._looks = list({id(look): look for look in looks}.values())
-        for look in self._looks:
-            self._keys[id(look)] = self._build(look)
+        self._looks: dict[int, mujoco.MjModel] = {}
+        for look in looks:
+            self._add_look(look)
 
     def show(self, look: mujoco.MjModel) -> None:
-        """Make the geoms of `look`, one of the looks given at the start, the visible ones."""
+        """Make the geoms of `look` the visible ones."""
         if look is self._shown:
             return
+        self._add_look(look)
         keys = set(self._keys[id(look)])
         for key, node in self._nodes.items():
             node.visible = key in keys
         self._shown = look
+
+    def _add_look(self, look: mujoco.MjModel) -> None:
+        if id(look) not in self._looks:
+            self._looks[id(look)] = look
+            self._keys[id(look)] = self._build(look)
 
     def _build(self, model: mujoco.MjModel) -> list[tuple[Any, ...]]:
         colours = _mean_colours(model)

@@ -4,31 +4,21 @@ The viewer is viser's; the file opens from disk without a server and without a n
 """
 
 import html
-import io
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.errors import UserError
-from robolearn.recording.camera import (
-    Camera,
-    CameraOperator,
-    camera_id,
-    follows_robot,
-    root_body,
-)
+from robolearn.recording.camera import Camera
 from robolearn.recording.captions import smoothed_speed, speed_text
 from robolearn.recording.damage import Models, active_shifts, check_models, painted_steps
 from robolearn.recording.film import frame_rate
-from robolearn.recording.frame_renderer import pose
-from robolearn.recording.geom_nodes import GeomNodes
+from robolearn.recording.stage import Stage, local_server
 from robolearn.recording.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -58,11 +48,9 @@ def write_replay(
         raise UserError(f"replay {str(path)!r}: the file's name must end in .html")
     check_models(trajectory, models)
     stride, rate = frame_rate(trajectory.control_step_s, fps)
-    steps = list(painted_steps(trajectory, models, stride))
-    with _server() as server:
-        server.scene.set_up_direction("+z")
-        server.scene.configure_default_lights(True, cast_shadow=True)
-        stage = _Stage(server, trajectory, [look for _, look in steps], camera)
+    steps = list(painted_steps(trajectory, models, range(0, len(trajectory), stride)))
+    with local_server() as server:
+        stage = _Show(server, trajectory, [look for _, look in steps], camera)
         stage.show(*steps[0], step_s=0.0)
         recording = server.get_scene_serializer()
         for step, look in steps:
@@ -79,8 +67,8 @@ def write_replay(
     return path
 
 
-class _Stage:
-    """The bodies in the viewer's scene, and the writing above the robot."""
+class _Show:
+    """The bodies of a life in the viewer's scene, and the writing above the robot."""
 
     def __init__(
         self,
@@ -91,50 +79,26 @@ class _Stage:
     ) -> None:
         self._trajectory = trajectory
         self._speed = smoothed_speed(trajectory)
-        self._model, self._data = looks[0], mujoco.MjData(looks[0])
-        pose(self._model, self._data, trajectory.qpos[0], trajectory.mocap_at(0))
-        # A named camera that travels has its own offset; the world then moves with the root.
-        view = None if isinstance(camera, str) else camera
-        self._operator = CameraOperator(view) if follows_robot(self._model, camera) else None
-        self._scene = server.scene.add_frame("/scene", show_axes=False)
-        self._bodies = [
-            server.scene.add_frame(f"/scene/body{i}", show_axes=False)
-            for i in range(self._model.nbody)
-        ]
+        self._reach = float(looks[0].stat.extent) * 0.25
         path_length_m = float(np.ptp(trajectory.qpos[:, :2], axis=0).max())
-        self._geoms = GeomNodes(server.scene, looks, floor_margin_m=10 + path_length_m)
+        start = trajectory.qpos[0], trajectory.mocap_at(0)
+        self._stage = Stage(server, looks, *start, camera, 10 + path_length_m)
         self._label = server.scene.add_label("/label/speed", "", anchor="bottom-center")
         self._damage = server.scene.add_label(
             "/label/damage", "", anchor="bottom-center", font_screen_scale=1.2
         )
         self._next_readout_s = 0.0
-        _aim(server, self._model, self._data, camera, self._offset(0.0))
 
     def show(self, step: int, look: mujoco.MjModel, step_s: float) -> None:
         """Bring the scene to control step `step`, with the body as it looks then."""
-        if look is not self._model:
-            self._model, self._data = look, mujoco.MjData(look)
-        data, trajectory = self._data, self._trajectory
-        pose(self._model, data, trajectory.qpos[step], trajectory.mocap_at(step))
-        offset = self._offset(step_s)
-        self._scene.position = -offset
-        for frame, position, quaternion in zip(self._bodies, data.xpos, data.xquat, strict=True):
-            frame.position, frame.wxyz = position, quaternion
-        self._geoms.show(look)
-        self._write(step, offset)
+        trajectory = self._trajectory
+        above = self._stage.show(look, trajectory.qpos[step], trajectory.mocap_at(step), step_s)
+        self._write(step, above)
 
-    def _offset(self, step_s: float) -> NDArray[np.float64]:
-        """By how much (3,) in m the world is pushed back, so that the robot stays in view."""
-        if self._operator is None:
-            return np.zeros(3)
-        return self._operator.aim(self._model, self._data, step_s).lookat * [1, 1, 0]
-
-    def _write(self, step: int, offset: NDArray[np.float64]) -> None:
-        time_s = step * self._trajectory.control_step_s
-        above = self._data.xpos[root_body(self._model)] - offset
-        reach = float(self._model.stat.extent) * 0.25
-        self._label.position = above + np.array([0, 0, reach])
-        self._damage.position = above + np.array([0, 0, 1.35 * reach])
+    def _write(self, step: int, above: NDArray[np.float64]) -> None:
+        time_s = self._trajectory.time_s(step)
+        self._label.position = above + np.array([0, 0, self._reach])
+        self._damage.position = above + np.array([0, 0, 1.35 * self._reach])
         shifts = active_shifts(self._trajectory, time_s)
         self._damage.visible = bool(shifts)
         if time_s < self._next_readout_s - 1e-9 and step > 0:
@@ -147,56 +111,6 @@ class _Stage:
         self._damage.text = ", ".join(
             f"{shift.title} · {time_s - shift.onset_s:.1f} s ago" for shift in shifts
         )
-
-
-def _aim(
-    server: "viser.ViserServer",
-    model: mujoco.MjModel,
-    data: mujoco.MjData,
-    camera: Camera | None,
-    offset: NDArray[np.float64],
-) -> None:
-    """Put the viewer's first view where the film's camera is."""
-    view = CameraOperator(camera).aim(model, data, 0.0)
-    if isinstance(camera, str):
-        index = camera_id(model, camera)
-        position = data.cam_xpos[index]
-        forward = -data.cam_xmat[index].reshape(3, 3)[:, 2]
-        distance = float(model.stat.extent)
-        field_of_view = model.cam_fovy[index]
-    else:
-        azimuth, elevation = np.deg2rad([view.azimuth, view.elevation])
-        forward = np.array(
-            [
-                np.cos(elevation) * np.cos(azimuth),
-                np.cos(elevation) * np.sin(azimuth),
-                np.sin(elevation),
-            ]
-        )
-        distance = view.distance
-        position = view.lookat - distance * forward
-        field_of_view = model.vis.global_.fovy
-    server.initial_camera.position = position - offset
-    server.initial_camera.look_at = position - offset + distance * forward
-    server.initial_camera.fov = float(np.deg2rad(field_of_view))
-
-
-@contextmanager
-def _server() -> Iterator[Any]:
-    """A viser server nobody connects to: its scene API is the only way to build a recording."""
-    import viser  # takes half a second, and only replays need it
-
-    # viser announces its start and its stop on the terminal, where they would only puzzle.
-    try:
-        with redirect_stdout(io.StringIO()):
-            server = viser.ViserServer(host="127.0.0.1", port=0, verbose=False)
-    except (OSError, RuntimeError) as error:
-        raise UserError(f"replay: viser could not open a local port ({error})") from error
-    try:
-        yield server
-    finally:
-        with redirect_stdout(io.StringIO()):
-            server.stop()
 
 
 def _with_heading(page: str, trajectory: Trajectory, caption: str) -> str:

@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.errors import UserError
+from robolearn.recording.brain import Brain
 
 FORMAT = "robolearn-trajectory"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 # How the kinds of shift read in a picture; any other kind is spelled out word by word.
 _TITLES = {"limb_damage": "{target} leg {value}", "motor_gain": "{target} motors × {value}"}
@@ -57,13 +58,15 @@ class ShiftEvent:
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """The states of one individual at T consecutive control steps; row k is at k * control_step_s.
+    """The states of one individual at T consecutive control steps.
+
+    Row k is `start_s` + k * `control_step_s` seconds into its life.
 
     `qpos` (T, nq) is in MuJoCo's units (m, rad, unit quaternions), `speed` (T,) is what `measure`
     names with its unit, usually in m/s. `reward` (T,) is per control step, `alive` (T,) False once
     the life has ended. `mocap_pos` (T, nmocap, 3)
-    in m holds the places of moved scenery, where a world has some. Raises ValueError when the
-    shapes do not agree.
+    in m holds the places of moved scenery, where a world has some, `brain` what went on in the
+    brain, where that was asked for. Raises ValueError when the shapes do not agree.
     """
 
     world: str  # environment id, as `robolearn/Quadruped-v0`
@@ -78,6 +81,8 @@ class Trajectory:
     versions: Mapping[str, str] = field(default_factory=dict)
     mocap_pos: NDArray[np.floating] | None = None
     measure: tuple[str, str] = ("speed", "m/s")
+    start_s: float = 0.0
+    brain: Brain | None = None
 
     def __post_init__(self) -> None:
         if self.qpos.ndim != 2 or len(self.qpos) == 0:
@@ -100,8 +105,12 @@ class Trajectory:
 
     @property
     def duration_s(self) -> float:
-        """Length of the life in seconds."""
+        """Length of what is recorded, in seconds."""
         return len(self) * self.control_step_s
+
+    def time_s(self, step: int) -> float:
+        """The seconds of the life at control step `step` of the recording."""
+        return self.start_s + step * self.control_step_s
 
     def mocap_at(self, step: int) -> NDArray[np.floating] | None:
         """The places (nmocap, 3) of moved scenery at control step `step`, if there is any."""
@@ -123,10 +132,14 @@ class Trajectory:
             "agent": self.agent,
             "versions": dict(self.versions),
             "measure": list(self.measure),
+            "start_s": float(self.start_s),
+            "brain": None if self.brain is None else self.brain.description(),
         }
         arrays = {name: getattr(self, name) for name in ("qpos", "speed", "reward", "alive")}
         if self.mocap_pos is not None:
             arrays["mocap_pos"] = self.mocap_pos
+        if self.brain is not None:
+            arrays |= self.brain.arrays()
         text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
         content = io.BytesIO()
         np.savez_compressed(content, about=text, **arrays)
@@ -160,6 +173,8 @@ class Trajectory:
                     f"format version {about['format_version']} is newer than {FORMAT_VERSION}, "
                     "the newest that this robolearn reads"
                 )
+            # Files of the first version know of neither start nor brain.
+            brain = about.get("brain")
             return cls(
                 world=str(about["world"]),
                 control_step_s=float(about["control_step_s"]),
@@ -168,6 +183,8 @@ class Trajectory:
                 agent=str(about["agent"]),
                 versions={str(key): str(value) for key, value in about["versions"].items()},
                 measure=_measure_from_json(about),
+                start_s=float(about.get("start_s", 0.0)),
+                brain=None if brain is None else Brain.take_from(brain, arrays),
                 **arrays,
             )
         # A truncated or foreign archive fails in as many ways as there are layers below.
