@@ -113,7 +113,7 @@ class _Session:
         if learning.workers:
             from robolearn.learning.sharding import ShardedPopulation
 
-            population = ShardedPopulation(partial(_make_home, config), n, learning.workers)
+            population = ShardedPopulation(partial(make_home, config), n, learning.workers)
         training_env = make_env(config, 1 if population else n, env.life_s)
         self.evolution = Evolution(
             training_env, agent, strategy, config.seed, learning.lifetimes, population
@@ -205,7 +205,7 @@ class _Session:
                 wandb.log_film(file)
 
 
-def _make_home(config: Config, n: int, threads: int) -> tuple[RobotVectorEnv, Agent]:
+def make_home(config: Config, n: int, threads: int) -> tuple[RobotVectorEnv, Agent]:
     """Build env and agent of `n` individuals for a worker of a sharded population."""
     env = make_env(config, n, config.env.life_s, threads=threads)
     return env, build_agent(config, env)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from tiny_run import result_of, tiny_config
 
 from robolearn import training
@@ -71,3 +72,17 @@ def test_the_lives_of_a_killed_worker_are_lived_again() -> None:
     assert population.worker_pids()[0] == survivor
     assert population.worker_pids()[1] != victim
     population.close()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_may_be_resumed_with_another_number_of_workers(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    run = tmp_path / "run"
+    training.train(tiny_config(learning={"generations": 2, "workers": 2}), run, COMMAND)
+    content = yaml.safe_load((run / "config.yaml").read_text())
+    content["learning"].update(generations=4, workers=0)
+    (run / "config.yaml").write_text(yaml.safe_dump(content))
+    training.resume(run, COMMAND)
+    training.train(tiny_config(), tmp_path / "at once", COMMAND)
+    assert result_of(run) == result_of(tmp_path / "at once")

@@ -35,19 +35,20 @@ class ShardedPopulation:
         home: builds env and agent in the worker; Ray carries it there.
         n: number of individuals.
         workers: number of processes, at most n.
+        threads: of each worker; None for an even share of the cores.
 
     Raises:
         UserError: Ray is not installed, or there are more workers than individuals.
     """
 
-    def __init__(self, home: Home, n: int, workers: int):
+    def __init__(self, home: Home, n: int, workers: int, threads: int | None = None):
         if workers > n:
             raise UserError(f"learning.workers: got {workers}, expected at most {n} (individuals)")
         self._ray = _import_ray()
         if not self._ray.is_initialized():
             self._ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
         cores = float(self._ray.cluster_resources().get("CPU", 1.0))
-        self._threads = max(1, int(cores // workers))
+        self._threads = threads or max(1, int(cores // workers))
         self._share = min(float(self._threads), cores / workers)
         self._home = home
         bounds = np.linspace(0, n, workers + 1).astype(int)
