@@ -71,12 +71,14 @@ class LearningSection(_OpenSection):
         validate_every: generations between two validations of the mean genome.
         validation_lives: lives of a validation, over the env's own length of life; every second
             one meets the shifts of training.
+        workers: processes that share the population out with Ray; 0 for this one. Changes no bit.
     """
 
     generations: int = Field(200, ge=1)
     lifetimes: int = Field(1, ge=1)
     validate_every: int = Field(20, ge=1)
     validation_lives: int = Field(16, ge=1)
+    workers: int = Field(0, ge=0)
 
 
 class TrackingSection(_Section):

@@ -6,11 +6,14 @@ logged or saved after that is written again, with the same bits.
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from robolearn.agents.protocol import Agent
 from robolearn.config import Config, parse_config
+from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError
 from robolearn.learning.evolution import Evolution, summarise
 from robolearn.learning.strategies import make_strategy
@@ -105,8 +108,16 @@ class _Session:
         agent = build_agent(config, self.validation_env)
         first = agent.genome.initial(np.random.default_rng([config.seed, _BIRTH]))
         strategy = make_strategy(learning.kind, first, config.seed, **learning.hyper)
-        training_env = make_env(config, strategy.population * learning.lifetimes, env.life_s)
-        self.evolution = Evolution(training_env, agent, strategy, config.seed, learning.lifetimes)
+        n = strategy.population * learning.lifetimes
+        population = None
+        if learning.workers:
+            from robolearn.learning.sharding import ShardedPopulation
+
+            population = ShardedPopulation(partial(make_home, config), n, learning.workers)
+        training_env = make_env(config, 1 if population else n, env.life_s)
+        self.evolution = Evolution(
+            training_env, agent, strategy, config.seed, learning.lifetimes, population
+        )
 
     def load(self, run: RunFolder) -> None:
         """Take over the newest checkpoint, if there is one, and drop what was logged after it."""
@@ -192,6 +203,12 @@ class _Session:
         for file in files:
             if file.suffix == ".mp4":
                 wandb.log_film(file)
+
+
+def make_home(config: Config, n: int, threads: int) -> tuple[RobotVectorEnv, Agent]:
+    """Build env and agent of `n` individuals for a worker of a sharded population."""
+    env = make_env(config, n, config.env.life_s, threads=threads)
+    return env, build_agent(config, env)
 
 
 def _clear_stillborn(out: Path) -> None:

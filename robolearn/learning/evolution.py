@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,14 @@ class Generation:
     metrics: dict[str, float]
 
 
+class Population(Protocol):
+    """Where genomes (n, g) live, with one seed (n,) each; this process unless told otherwise."""
+
+    def __call__(self, genomes: NDArray[np.float32], seeds: NDArray[np.int64]) -> Lives:
+        """Return the lives in order."""
+        ...
+
+
 class Evolution:
     """A strategy searching the genome of one kind of agent in one env.
 
@@ -49,15 +57,22 @@ class Evolution:
         strategy: the search.
         seed: of the run.
         lifetimes: lives of each genome in a generation.
+        population: where they live; None for `env`. Otherwise `env` may have any size.
 
     Raises:
         ValueError: the env has another number of individuals.
     """
 
     def __init__(
-        self, env: RobotVectorEnv, agent: Agent, strategy: Strategy, seed: int, lifetimes: int = 1
+        self,
+        env: RobotVectorEnv,
+        agent: Agent,
+        strategy: Strategy,
+        seed: int,
+        lifetimes: int = 1,
+        population: Population | None = None,
     ):
-        if env.num_envs != strategy.population * lifetimes:
+        if population is None and env.num_envs != strategy.population * lifetimes:
             raise ValueError(
                 f"expected {strategy.population * lifetimes} individuals, got {env.num_envs}"
             )
@@ -66,6 +81,7 @@ class Evolution:
         self.strategy = strategy
         self.seed = seed
         self.lifetimes = lifetimes
+        self._live = population or self._live_here
         self.best_score = -np.inf
         self.best_genome = strategy.mean.astype(np.float32)
         self.best_generation = -1
@@ -83,7 +99,7 @@ class Evolution:
         population = self.strategy.population
         genomes = np.repeat(self.strategy.ask(), self.lifetimes, axis=0)
         seeds = np.tile(life_seeds(self.seed, TRAINING, index, self.lifetimes), population)
-        lives = live(self.env, self.agent, self.agent.express(genomes), seeds)
+        lives = self._live(genomes, seeds)
         fitness = lives.total_reward.reshape(population, self.lifetimes).mean(axis=1)
         self.strategy.tell(fitness)
         steps = int(lives.steps.sum())
@@ -101,6 +117,9 @@ class Evolution:
                 **summarise(lives),
             },
         )
+
+    def _live_here(self, genomes: NDArray[np.float32], seeds: NDArray[np.int64]) -> Lives:
+        return live(self.env, self.agent, self.agent.express(genomes), seeds)
 
     def validate(self, env: RobotVectorEnv) -> tuple[Lives, bool]:
         """Try the mean genome on the validation lives of `env`; keep it if it is the best so far.

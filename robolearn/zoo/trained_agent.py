@@ -61,7 +61,11 @@ class TrainedAgent:
 
 
 def make_env(
-    config: Config, num_envs: int, life_s: float | None = None, shifts: Any = None
+    config: Config,
+    num_envs: int,
+    life_s: float | None = None,
+    shifts: Any = None,
+    threads: int | None = None,
 ) -> RobotVectorEnv:
     """Build the env of a config for lifetimes, in autoreset mode DISABLED.
 
@@ -70,6 +74,7 @@ def make_env(
         num_envs: number of individuals n.
         life_s: length of a life in seconds; None takes the env's own, or else that of training.
         shifts: what may happen to the bodies; None takes what happens in training.
+        threads: of the physics; None takes every core.
 
     Raises:
         UserError: the env, its shifts or its parameters do not fit.
@@ -85,6 +90,7 @@ def make_env(
         max_episode_steps=steps,
         autoreset_mode="Disabled",
         shifts=env.shifts if shifts is None else shifts,
+        threads=threads,
         variant=env.variant,
         **env.parameters,
     )

@@ -7,21 +7,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.errors import UserError, unknown_name
+from robolearn.learning.strategies.cma_es import CMAES, CMAESConfig
 from robolearn.learning.strategies.genetic import Genetic, GeneticConfig
 from robolearn.learning.strategies.openai_es import OpenAIES, OpenAIESConfig
 from robolearn.learning.strategies.pgpe import PGPE, PGPEConfig
 from robolearn.learning.strategies.protocol import Strategy
 from robolearn.learning.strategies.ranking import centred_ranks
+from robolearn.learning.strategies.sep_cma_es import SepCMAES, SepCMAESConfig
+from robolearn.learning.strategies.snes import SNES, SNESConfig
 from robolearn.learning.strategies.unchanged import Unchanged
 
 __all__ = [
+    "CMAES",
     "PGPE",
+    "SNES",
     "STRATEGIES",
+    "CMAESConfig",
     "Genetic",
     "GeneticConfig",
     "OpenAIES",
     "OpenAIESConfig",
     "PGPEConfig",
+    "SNESConfig",
+    "SepCMAES",
+    "SepCMAESConfig",
     "Strategy",
     "centred_ranks",
     "make_strategy",
@@ -70,7 +79,10 @@ def make_strategy(kind: str, mean0: NDArray[Any], seed: int, **hyper: Any) -> St
     return strategy(mean0, seed, strategy.config_class(**hyper))
 
 
+register("cma_es", CMAES)
 register("genetic", Genetic)
 register("openai_es", OpenAIES)
 register("pgpe", PGPE)
+register("sep_cma_es", SepCMAES)
+register("snes", SNES)
 register("unchanged", Unchanged)

@@ -5,23 +5,22 @@ and standard deviation); Toklu, Liskowski & Srivastava 2020, "ClipUp" (the optim
 the bounded change of sigma, and the rules that derive its step sizes from the initial radius).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.errors import UserError
-from robolearn.learning.strategies.optimizers import clip_up
-from robolearn.learning.strategies.protocol import State, copy_matching
-from robolearn.learning.strategies.ranking import centred_ranks
-from robolearn.learning.strategies.symmetric_noise import (
-    SymmetricNoise,
-    check_population,
-    mirror,
-    split_pairs,
+from robolearn.learning.strategies.hyperparameters import (
+    require,
+    require_not_negative,
+    require_positive,
 )
+from robolearn.learning.strategies.optimizers import clip_up
+from robolearn.learning.strategies.protocol import Array
+from robolearn.learning.strategies.ranking import centred_ranks
+from robolearn.learning.strategies.search import Search
+from robolearn.learning.strategies.symmetric_noise import check_population, mirror, split_pairs
 
 
 @dataclass(frozen=True)
@@ -52,33 +51,25 @@ class PGPEConfig:
     def __post_init__(self) -> None:
         """Refuse impossible values with a `UserError` that names the key."""
         check_population(self.population)
-        for key in ("sigma", "max_speed", "learning_rate"):
-            value = getattr(self, key)
-            if value is not None and not value > 0:
-                raise UserError(f"{key}: got {value}, expected more than 0")
-        for key in ("sigma_floor", "sigma_learning_rate"):
-            if not getattr(self, key) >= 0:
-                raise UserError(f"{key}: got {getattr(self, key)}, expected at least 0")
-        for key in ("sigma_max_change", "momentum"):
-            if not 0 <= getattr(self, key) < 1:
-                raise UserError(f"{key}: got {getattr(self, key)}, expected a share in [0, 1)")
+        require_positive(self, "sigma max_speed learning_rate")
+        require_not_negative(self, "sigma_floor sigma_learning_rate")
+        share = "a share in [0, 1)"
+        require(self, "sigma_max_change momentum", lambda value: 0 <= value < 1, share)
         if self.sigma_floor > self.sigma:
             raise UserError(f"sigma_floor: got {self.sigma_floor}, above sigma ({self.sigma})")
 
 
-class PGPE:
+class PGPE(Search):
     """The search: mean, velocity of the mean, and one standard deviation for every element."""
 
     config_class = PGPEConfig
+    remembered = ("velocity", "sigma")
 
-    def __init__(self, mean0: NDArray[Any], seed: int, config: PGPEConfig) -> None:
+    def __init__(self, mean0: Array, seed: int, config: PGPEConfig) -> None:
         """Start at the genome `mean0` (g,); `seed` >= 0 keys all the noise."""
-        self.config = config
-        self._generation = 0
-        self._mean = np.array(mean0, np.float64)
+        super().__init__(mean0, seed, config)
         self._velocity = np.zeros_like(self._mean)
         self._sigma = np.full_like(self._mean, config.sigma)
-        self._noise = SymmetricNoise(seed, config.population, self._mean.size)
         radius = config.sigma * self._mean.size**0.5
         self.max_speed = radius / 15 if config.max_speed is None else config.max_speed
         self.learning_rate = (
@@ -86,39 +77,16 @@ class PGPE:
         )
 
     @property
-    def population(self) -> int:
-        """Number of genomes of a generation."""
-        return self.config.population
-
-    @property
-    def generation(self) -> int:
-        """Number of generations told so far."""
-        return self._generation
-
-    @property
-    def mean(self) -> NDArray[np.float64]:
-        """A copy of the centre of the search distribution, shape (g,)."""
-        return self._mean.copy()
-
-    @property
     def sigma(self) -> NDArray[np.float64]:
         """A copy of the standard deviations, shape (g,)."""
         return self._sigma.copy()
 
-    def ask(self) -> NDArray[np.float32]:
-        """Return genomes (population, g); row population / 2 + k mirrors row k at the mean."""
-        return mirror(self._mean, self._sigma, self._noise.draw(self._generation))
+    def _ask(self) -> NDArray[np.float32]:
+        return mirror(self._mean, self._sigma, self._noise(self.population // 2))
 
-    def tell(self, fitness: NDArray[Any]) -> None:
-        """Climb by the `fitness` (population,) of this generation; NaN counts as the worst.
-
-        Raises:
-            ValueError: the shape is wrong, or every fitness is NaN.
-        """
-        if np.shape(fitness) != (self.population,):
-            raise ValueError(f"expected {self.population} fitness values, got {np.shape(fitness)}")
+    def _tell(self, fitness: NDArray[np.float64]) -> None:
         c = self.config
-        noise = self._noise.draw(self._generation)
+        noise = self._noise(self.population // 2)
         mean_gradient, sigma_gradient = symmetric_gradients(
             centred_ranks(fitness), noise, self._sigma
         )
@@ -133,30 +101,6 @@ class PGPE:
         moved = self._sigma + c.sigma_learning_rate * sigma_gradient
         low, high = self._sigma * (1 - c.sigma_max_change), self._sigma * (1 + c.sigma_max_change)
         self._sigma = np.maximum(np.clip(moved, low, high), c.sigma_floor)
-        self._generation += 1
-
-    def state(self) -> State:
-        """Return copies of all that the rest of the search depends on, seed included."""
-        return {
-            "seed": np.array([self._noise.seed], np.int64),
-            "generation": np.array([self._generation], np.int64),
-            "mean": self._mean.copy(),
-            "velocity": self._velocity.copy(),
-            "sigma": self._sigma.copy(),
-        }
-
-    def load_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from a saved state of the same hyperparameters.
-
-        Raises:
-            ValueError: an array is missing, unknown, or of the wrong shape.
-        """
-        arrays = copy_matching(state, self.state())
-        self._noise.seed = int(arrays["seed"][0])
-        self._generation = int(arrays["generation"][0])
-        self._mean = arrays["mean"]
-        self._velocity = arrays["velocity"]
-        self._sigma = arrays["sigma"]
 
 
 def symmetric_gradients(

@@ -33,3 +33,19 @@ def centred_ranks(fitness: NDArray[Any]) -> NDArray[np.float64]:
     # A level that fills the sorted places end - count .. end - 1 gets the middle of them.
     middle = np.cumsum(count) - (count + 1) / 2
     return middle[level] / (fitness.size - 1) - 0.5
+
+
+def by_place(fitness: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give each genome the value of its place; equals share the mean of the places they span.
+
+    Args:
+        fitness: (population,), without NaN; higher is better.
+        values: (population,), of each place, the best first.
+
+    Returns:
+        (population,).
+    """
+    _, level, count = np.unique(-fitness, return_inverse=True, return_counts=True)
+    ends = np.cumsum(count)
+    sums = np.add.reduceat(values, ends - count)
+    return (sums / count)[level]

@@ -21,27 +21,6 @@ def search_rng(seed: int, generation: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_PURPOSE, generation)))
 
 
-class SymmetricNoise:
-    """The standard normal noise of one generation at a time, kept from ask to tell."""
-
-    def __init__(self, seed: int, population: int, size: int) -> None:
-        """Prepare for `population` // 2 mirrored pairs of genomes of `size` elements."""
-        self.seed = seed
-        self._shape = (population // 2, size)
-        self._drawn: tuple[tuple[int, int], NDArray[np.float32]] | None = None
-
-    def draw(self, generation: int) -> NDArray[np.float32]:
-        """Return the noise (population / 2, g) of `generation`, drawn again if it is not at hand.
-
-        The array is shared: callers must not write to it.
-        """
-        key = (self.seed, generation)
-        if self._drawn is None or self._drawn[0] != key:
-            noise = search_rng(*key).standard_normal(self._shape, dtype=np.float32)
-            self._drawn = key, noise
-        return self._drawn[1]
-
-
 def mirror(
     mean: NDArray[np.float64], sigma: float | NDArray[np.float64], noise: NDArray[np.float32]
 ) -> NDArray[np.float32]:

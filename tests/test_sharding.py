@@ -1,0 +1,88 @@
+"""Lives shared out over processes are those of one process, bit for bit, whoever dies."""
+
+import builtins
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from tiny_run import result_of, tiny_config
+
+from robolearn import training
+from robolearn.errors import UserError
+from robolearn.learning.evolution import life_seeds
+
+COMMAND = ["robolearn", "train", "tiny.yaml"]
+THREE: dict[str, Any] = {"generations": 3}
+
+
+def test_without_ray_one_line_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def refuse(name: str, *arguments: Any, **keywords: Any) -> Any:
+        if name == "ray":
+            raise ImportError(name)
+        return real(name, *arguments, **keywords)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(UserError, match=r"pip install robolearn\[ray\]"):
+        training._Session(tiny_config(learning={"workers": 1}))
+
+
+def test_more_workers_than_individuals_are_refused() -> None:
+    with pytest.raises(UserError, match=r"learning.workers: got 9, expected at most 8"):
+        training._Session(tiny_config(learning={"workers": 9}))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_the_number_of_workers_changes_no_bit(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    for workers in (0, 1, 2):
+        config = tiny_config(learning={**THREE, "workers": workers})
+        training.train(config, tmp_path / str(workers), COMMAND)
+    assert result_of(tmp_path / "1") == result_of(tmp_path / "0")
+    assert result_of(tmp_path / "2") == result_of(tmp_path / "0")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_the_lives_of_a_killed_worker_are_lived_again() -> None:
+    pytest.importorskip("ray")
+    here = training._Session(tiny_config()).evolution
+    there = training._Session(tiny_config(learning={"workers": 2})).evolution
+    population: Any = there._live
+    genomes, seeds = here.strategy.ask(), life_seeds(0, 11, 0, 8)
+    victim = population.worker_pids()[1]
+    survivor = population.worker_pids()[0]
+    real = population._collect
+
+    def kill_in_mid_generation(i: int, *arguments: Any) -> Any:
+        if i == 0:  # all parts have been handed out, none is back
+            os.kill(victim, signal.SIGKILL)
+        return real(i, *arguments)
+
+    population._collect = kill_in_mid_generation
+    sharded, whole = population(genomes, seeds), here._live(genomes, seeds)
+    for name in ("total_reward", "steps", "fell", "performance"):
+        np.testing.assert_array_equal(getattr(sharded, name), getattr(whole, name))
+    assert population.worker_pids()[0] == survivor
+    assert population.worker_pids()[1] != victim
+    population.close()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_may_be_resumed_with_another_number_of_workers(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    run = tmp_path / "run"
+    training.train(tiny_config(learning={"generations": 2, "workers": 2}), run, COMMAND)
+    content = yaml.safe_load((run / "config.yaml").read_text())
+    content["learning"].update(generations=4, workers=0)
+    (run / "config.yaml").write_text(yaml.safe_dump(content))
+    training.resume(run, COMMAND)
+    training.train(tiny_config(), tmp_path / "at once", COMMAND)
+    assert result_of(run) == result_of(tmp_path / "at once")
