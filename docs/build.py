@@ -97,6 +97,7 @@ def write_pages() -> list[dict[str, Any]]:
                 {"Architecture": "architecture.md"},
                 {"Resuming": "resume.md"},
                 {"Films without a display": "headless.md"},
+                {"Many cores and clusters": "clusters.md"},
             ]
         },
     ]

@@ -73,7 +73,8 @@ def _step_in_turns(
         lived += int(alive.sum())
         open_loop.record(alive)
         alive = alive & ~(terminated | truncated)
-        carried |= infos.get("trial_end", False)
+        for name in ("trial_end", "pinned"):
+            carried |= infos.get(name, False)
         if open_loop.recorded == _TURN:
             open_s += open_loop.replay()
             open_loop.check(~carried)

@@ -73,9 +73,9 @@ class DelayedMatch(Task):
     The array `rewarded_side` has one value for every individual: the life's own rule, its reverse,
     or 0 for a rewarded non-match and 1 for a rewarded match. `info` holds for the trial so far, and
     at `trial_end` for the whole: `answer`, `error` (|wanted − answer|), `correct` (the answer lies
-    on the wanted side; also as `trial_score`), `wanted` (±1), and `trial` and `context`, the type
-    of trial: 0 AA, 1 AB, 2 BA, 3 BB. Performance is the share of trials with a correct answer: in
-    the last step of such a trial the steps of a trial, else 0.
+    on the wanted side; also `trial_score`), `wanted` (±1), `pinned` (the lever is), and `trial` and
+    `context`, the type of trial: 0 AA, 1 AB, 2 BA, 3 BB. Performance is the share of trials with a
+    correct answer: in the last step of such a trial the steps of a trial, else 0.
 
     Actions:
         Torque of the motor, from full to the left at −1 to full to the right at 1.
@@ -200,6 +200,7 @@ class DelayedMatch(Task):
             "answer": self._answer(),
             "error": self._error(),
             "correct": self._correct(),
+            "pinned": ~self._is_free(),
             "trial_score": self._correct().astype(np.float64),
         }
 
