@@ -155,6 +155,22 @@ def test_equal_seeds_learn_the_same_and_others_do_not(kind: str):
     assert not np.array_equal(genomes[0], genomes[2])
 
 
+def test_a_reflex_acts_in_training_as_it_does_in_life():
+    reflex = [[0.5, 0.0, 0.25]]  # the scale of what is seen is 2: a quarter of it, and a quarter
+    agent = make_agent("policy", 2, 1, np.array([2.0, 1.0], np.float32), hidden=[8], reflex=reflex)
+    trained = DeepRL(Mirror(16), agent, LEARNERS["ppo"](**SMALL["ppo"]), 0)
+    seen = trained.normaliser.reset()
+    seen = trained.normaliser.get_original_obs()
+    parameters = agent.express(np.repeat(trained.genome[None], 16, axis=0))
+    lived = agent.act(parameters, agent.new_state(16), np.asarray(seen), Feedback.first(16))
+    own, _ = trained.algorithm.predict(trained.normaliser.normalize_obs(seen), deterministic=True)
+    assert np.abs(lived - own).max() > 0.1
+    number = trained.env.number.copy()
+    trained.normaliser.step(own)
+    reward = trained.normaliser.get_original_reward()
+    np.testing.assert_allclose(reward, -((lived[:, 0] - number) ** 2), atol=1e-5)
+
+
 def test_a_state_of_other_layers_is_refused():
     arrays, figures = learner("ppo").state()
     agent = make_agent("policy", 2, 1, hidden=[8])

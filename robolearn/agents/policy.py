@@ -16,6 +16,7 @@ from robolearn.agents.inputs import dense, inverse_scale, read_observation
 from robolearn.agents.mlp import join_layers
 from robolearn.agents.policy_kernel import act_feed_forward
 from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters
+from robolearn.agents.reflex import Reflex
 
 Width = Annotated[int, Interval(ge=1, le=4096)]
 Hidden = Annotated[tuple[Width, ...], Len(0, 16)]
@@ -30,11 +31,13 @@ class PolicyHyperparameters:
         hidden: units of the hidden layers, from input to output.
         activation: of the hidden units, tanh or relu.
         output: how sums become actions in [-1, 1]: clip (PPO) or tanh (SAC, TD3).
+        reflex: what is hard-wired under the brain (`agents.reflex`); empty for nothing.
     """
 
     hidden: Hidden = (64, 64)
     activation: Activation = "tanh"
     output: Literal["clip", "tanh"] = "clip"
+    reflex: Reflex = ()
 
 
 @dataclass

@@ -22,6 +22,7 @@ from robolearn.agents.policy import (
 )
 from robolearn.agents.policy_kernel import act_recurrent
 from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters, Trace
+from robolearn.agents.reflex import Reflex
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ class RecurrentPolicyHyperparameters:
         memory: LSTM cells.
         hidden: units of the layers between memory and action.
         activation: of the hidden units, tanh or relu.
+        reflex: what is hard-wired under the brain (`agents.reflex`); empty for nothing.
     """
 
     memory: Width = 64
     hidden: Hidden = (64,)
     activation: Activation = "tanh"
+    reflex: Reflex = ()
 
 
 @dataclass

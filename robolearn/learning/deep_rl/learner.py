@@ -14,6 +14,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import set_random_seed
 
 from robolearn.agents.protocol import Agent
+from robolearn.agents.reflex import Reflexive
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.learning.deep_rl import DeepRLConfig, RecurrentPPOConfig, SACConfig, TD3Config
 from robolearn.learning.deep_rl.actor import actor_genome
@@ -22,6 +23,7 @@ from robolearn.learning.deep_rl.life_log import LifeLog
 from robolearn.learning.deep_rl.normaliser import Normaliser
 from robolearn.learning.deep_rl.reward_and_action import RewardAndAction
 from robolearn.learning.deep_rl.tensors import from_arrays, to_arrays
+from robolearn.learning.deep_rl.under_reflex import UnderReflex
 from robolearn.learning.evolution import TRAINING, life_seeds, validation_lives
 from robolearn.learning.protocol import Iteration
 from robolearn.learning.sb3_vec_env import SB3VecEnv
@@ -61,6 +63,8 @@ class DeepRL:
         self.best_score = -np.inf
         self.best_iteration = -1
         venv = SB3VecEnv(env, info_keys=("performance",))
+        if isinstance(agent, Reflexive):
+            venv = UnderReflex(venv, agent)
         scale = np.asarray(self.env.task.observation_scale)
         if isinstance(config, RecurrentPPOConfig):
             venv = RewardAndAction(venv)
