@@ -23,7 +23,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecNormalize
 
-from robolearn.bench.surroundings import describe_surroundings
+from robolearn.bench.surroundings import describe_surroundings, warn_if_busy
 from robolearn.learning.sb3_vec_env import SB3VecEnv
 
 ENVS = ("robolearn/Quadruped-v0", "robolearn/Ant-v0", "robolearn/HalfCheetah-v0")
@@ -32,13 +32,16 @@ HYPER: dict[str, Any] = {"n_steps": 128, "batch_size": 256, "n_epochs": 10}
 
 def main() -> None:
     """Measure every env and print a line for each."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description="PPO over SB3VecEnv against SubprocVecEnv.")
     parser.add_argument("--envs", nargs="+", default=ENVS, metavar="ID")
     parser.add_argument("--num-envs", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=7, help="Iterations of each side.")
     parser.add_argument("--json", type=Path, help="Write the figures.")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    where, busy = describe_surroundings(), warn_if_busy()
+    if busy is not None:
+        print(busy)
     rows = []
     for env_id in arguments.envs:
         row = measure(env_id, arguments.num_envs, arguments.rounds)
@@ -49,7 +52,7 @@ def main() -> None:
             flush=True,
         )
         if arguments.json is not None:
-            content = {"num_envs": arguments.num_envs, **HYPER, "surroundings": surroundings()}
+            content = {"num_envs": arguments.num_envs, **HYPER, "surroundings": where}
             arguments.json.write_text(json.dumps({**content, "envs": rows}, indent=1) + "\n")
 
 
@@ -116,11 +119,6 @@ def single(env_id: str) -> gymnasium.Env:
 
     torch.set_num_threads(1)
     return Monitor(gymnasium.make(env_id))
-
-
-def surroundings() -> Any:
-    """Return the machine and versions."""
-    return describe_surroundings()
 
 
 if __name__ == "__main__":
