@@ -79,11 +79,27 @@ def test_it_learns_to_act_what_it_sees(kind: str):
     assert error_of(trained) < 0.03
 
 
+@pytest.mark.parametrize("kind", ["sac", "td3"])
+def test_it_learns_in_every_iteration_but_those_that_fill_its_memory(kind: str):
+    trained = learner(kind)  # 320 steps an iteration, 160 gradients on them
+    updates = []
+    for _ in range(4):
+        trained.step()
+        updates.append(trained.state()[1]["updates"])
+    assert updates == [0, 160, 320, 480]
+    resumed = learner(kind)
+    resumed.load_state(*trained.state())
+    for _ in range(3):
+        resumed.step()
+        updates.append(resumed.state()[1]["updates"])
+    assert updates[4:] == [480, 640, 800]
+
+
 def test_only_the_recurrent_one_remembers_what_it_saw():
     errors = {}
     for kind in ("ppo", "recurrent_ppo"):
         trained = learner(kind, cue_only=True)
-        for _ in range(30):
+        for _ in range(18):
             trained.step()
         errors[kind] = error_of(trained, cue_only=True)
     assert errors["recurrent_ppo"] < 0.1

@@ -62,6 +62,7 @@ class DeepRL:
         self.iteration = 0
         self.best_score = -np.inf
         self.best_iteration = -1
+        self._refilled_at = 0  # steps, until when a resumed run learns nothing
         venv = SB3VecEnv(env, info_keys=("performance",))
         if isinstance(agent, Reflexive):
             venv = UnderReflex(venv, agent)
@@ -162,6 +163,8 @@ class DeepRL:
         self.algorithm._n_updates = int(figures["updates"])
         self._start_streams()
         self.algorithm._last_obs = None  # new lives
+        if isinstance(self.config, SACConfig | TD3Config):
+            self._refilled_at = self.total_steps + self.config.learning_starts
 
     def _start_streams(self) -> None:
         """Key what is drawn from now on by (seed, iteration)."""
@@ -171,14 +174,10 @@ class DeepRL:
 
     def _learn(self, steps: int) -> None:
         algorithm, config = self.algorithm, self.config
-        forgotten = isinstance(config, SACConfig | TD3Config) and (
-            self.total_steps > config.learning_starts > algorithm.replay_buffer.size()
-        )
-        if forgotten:  # resumed: its own policy fills the memory, without gradients
-            algorithm.gradient_steps = 0
+        if isinstance(config, SACConfig | TD3Config):
+            refilling = self.total_steps < self._refilled_at
+            algorithm.gradient_steps = 0 if refilling else config.gradient_steps
         algorithm.learn(steps, self._lives, log_interval=None, reset_num_timesteps=False)
-        if forgotten:
-            algorithm.gradient_steps = config.gradient_steps  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _below(prefix: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
