@@ -5,7 +5,7 @@ import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import gymnasium
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -62,23 +62,57 @@ class AgentSection(_OpenSection):
 
 
 class LearningSection(_OpenSection):
-    """What changes between lives.
+    """What changes between lives, in iterations: generations, or rollouts with their gradients.
 
     Attributes:
-        kind: the learner, such as openai_es or pgpe; further keys are its hyperparameters.
-        generations: budget.
-        lifetimes: lives of each genome in a generation.
-        validate_every: generations between two validations of the mean genome.
+        kind: the learner, such as openai_es or ppo; further keys are its hyperparameters.
+        validate_every: iterations between two validations.
         validation_lives: lives of a validation, over the env's own length of life; every second
             one meets the shifts of training.
+    """
+
+    validate_every: int = Field(20, ge=1)
+    validation_lives: int = Field(16, ge=1)
+
+
+class EvolutionSection(LearningSection):
+    """Evolution of whole lifetimes.
+
+    Attributes:
+        generations: budget.
+        lifetimes: lives of each genome in a generation.
         workers: processes that share the population out with Ray; 0 for this one. Changes no bit.
     """
 
     generations: int = Field(200, ge=1)
     lifetimes: int = Field(1, ge=1)
-    validate_every: int = Field(20, ge=1)
-    validation_lives: int = Field(16, ge=1)
     workers: int = Field(0, ge=0)
+
+    iteration_name: ClassVar[str] = "generation"
+
+    @property
+    def iterations(self) -> int:
+        """The budget in iterations."""
+        return self.generations
+
+
+class DeepRLSection(LearningSection):
+    """Gradients from collected steps, by stable-baselines3.
+
+    Attributes:
+        total_steps: budget in control steps of all individuals; the last iteration is a whole one.
+    """
+
+    total_steps: int = Field(1_000_000, ge=1)
+
+    iteration_name: ClassVar[str] = "iteration"
+
+    @property
+    def iterations(self) -> int:
+        """The budget in iterations."""
+        from robolearn.learning.deep_rl import LEARNERS
+
+        return -(-self.total_steps // LEARNERS[self.kind](**self.hyper).iteration_steps)
 
 
 class TrackingSection(_Section):
@@ -87,8 +121,8 @@ class TrackingSection(_Section):
     Attributes:
         wandb: auto (online when logged in, else offline), online, offline or off.
         project: W&B project.
-        checkpoint_every: generations between two checkpoints.
-        film_every: generations between two films of the mean genome; 0 for none.
+        checkpoint_every: iterations between two checkpoints.
+        film_every: iterations between two films of the present genome; 0 for none.
     """
 
     wandb: Literal["auto", "online", "offline", "off"] = "auto"
@@ -103,18 +137,30 @@ class TrackingSection(_Section):
 
 
 class Config(_Section):
-    """A whole run."""
+    """A whole run; its `learning` is of the family that `learning.kind` belongs to."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     seed: int = Field(0, ge=0, lt=2**32)
     env: EnvSection
     agent: AgentSection
-    learning: LearningSection
+    learning: EvolutionSection | DeepRLSection
     tracking: TrackingSection = TrackingSection()
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the plain mapping that reads back as this config."""
         return self.model_dump(mode="json")
+
+
+class EvolutionConfig(Config):
+    """A run of evolution."""
+
+    learning: EvolutionSection  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
+class DeepRLConfig(Config):
+    """A run of deep RL."""
+
+    learning: DeepRLSection  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 def load_config(source: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Config:
@@ -164,17 +210,17 @@ def parse_config(content: dict[str, Any], where: str) -> Config:
     Raises:
         UserError: one line with the key, the value, what is allowed and the nearest name.
     """
+    family = _family(content)
     try:
-        config = Config.model_validate(content)
+        config = family.model_validate(content)
         control_step_s = _check_env(config.env)
-        return config.model_copy(
-            update={
-                "agent": _resolve_agent(config.agent, control_step_s),
-                "learning": _resolve_learning(config.learning),
-            }
-        )
+        agent = _resolve_agent(config.agent, control_step_s)
+        learning = _resolve_learning(config.learning)
+        if isinstance(learning, DeepRLSection):
+            _check_actor(agent, learning.kind)
+        return config.model_copy(update={"agent": agent, "learning": learning})
     except ValidationError as error:
-        raise UserError(f"{where}: {_explain(error)}") from None
+        raise UserError(f"{where}: {_explain(error, family)}") from None
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
 
@@ -182,6 +228,15 @@ def parse_config(content: dict[str, Any], where: str) -> Config:
 def own_life_steps(env_id: str) -> int | None:
     """Return the length of a life in an env in control steps; None if it has none of its own."""
     return gymnasium.spec(env_id).max_episode_steps
+
+
+def _family(content: dict[str, Any]) -> type[Config]:
+    """Return the schema of a run whose learner is the one that `content` names."""
+    from robolearn.learning.deep_rl import LEARNERS
+
+    learning = content.get("learning")
+    kind = learning.get("kind") if isinstance(learning, dict) else None
+    return DeepRLConfig if isinstance(kind, str) and kind in LEARNERS else EvolutionConfig
 
 
 def _check_env(env: EnvSection) -> float:
@@ -225,14 +280,29 @@ def _resolve_agent(agent: AgentSection, control_step_s: float) -> AgentSection:
     return AgentSection(kind=agent.kind, **hyper)
 
 
-def _resolve_learning(learning: LearningSection) -> LearningSection:
+def _resolve_learning(
+    learning: EvolutionSection | DeepRLSection,
+) -> EvolutionSection | DeepRLSection:
+    from robolearn.learning.deep_rl import LEARNERS
     from robolearn.learning.strategies import STRATEGIES
 
-    if learning.kind not in STRATEGIES:
-        raise unknown_name("learning.kind", learning.kind, STRATEGIES)
-    hyper = _resolve(learning, STRATEGIES[learning.kind].config_class, {}, "learning.")
-    own = learning.model_dump(include=set(LearningSection.model_fields))
-    return LearningSection(**own, **hyper)
+    schemas: dict[str, type] = {name: kind.config_class for name, kind in STRATEGIES.items()}
+    schemas |= LEARNERS
+    if learning.kind not in schemas:
+        raise unknown_name("learning.kind", learning.kind, schemas)
+    hyper = _resolve(learning, schemas[learning.kind], {}, "learning.")
+    own = learning.model_dump(include=set(type(learning).model_fields))
+    return type(learning)(**own, **hyper)
+
+
+def _check_actor(agent: AgentSection, learner: str) -> None:
+    """Check that a learner of deep RL can train this brain: only networks that it builds itself."""
+    from robolearn.learning.deep_rl import LEARNERS
+
+    for key, wanted in LEARNERS[learner].actor.items():
+        given = agent.kind if key == "kind" else agent.hyper[key]
+        if given != wanted:
+            raise UserError(f"agent.{key} = {given!r}: {learner} trains brains of {key} {wanted!r}")
 
 
 def _resolve(
@@ -273,7 +343,7 @@ def _apply(content: dict[str, Any], override: str) -> None:
     section[last] = value
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, family: type[Config]) -> str:
     """Put the first problem into one line: the key, what was given, what is allowed."""
     problem: Any = error.errors()[0]
     location = problem["loc"]
@@ -282,7 +352,7 @@ def _explain(error: ValidationError) -> str:
     prefix = "".join(f"{part}." for part in parents)
     match problem["type"]:
         case "extra_forbidden":
-            schema: Any = Config
+            schema: Any = family
             for part in parents:
                 schema = schema.model_fields[part].annotation
             return str(unknown_name("key", last, schema.model_fields, prefix=prefix))

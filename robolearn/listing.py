@@ -100,15 +100,17 @@ def _agents() -> list[Entry]:
 
 
 def _learners() -> list[Entry]:
+    from robolearn.learning.deep_rl import LEARNERS
     from robolearn.learning.strategies import STRATEGIES
 
+    learners = {
+        name: (sys.modules[strategy.__module__].__doc__, strategy.config_class)
+        for name, strategy in STRATEGIES.items()
+    }
+    learners |= {name: (schema.__doc__, schema) for name, schema in LEARNERS.items()}
     return [
-        {
-            "name": name,
-            "what": _first_line(sys.modules[strategy.__module__].__doc__),
-            "parameters": _parameters(strategy.config_class),
-        }
-        for name, strategy in sorted(STRATEGIES.items())
+        {"name": name, "what": _first_line(what), "parameters": _parameters(schema)}
+        for name, (what, schema) in sorted(learners.items())
     ]
 
 

@@ -38,7 +38,7 @@ def keep_evaluation(trained: TrainedAgent, evaluation: Evaluation) -> None:
         rows.append([values.get(column) for column in _COLUMNS])
     with open_wandb(run, trained.config, _to_stderr) as wandb:
         # One step past the training's last, since steps never go back.
-        step = trained.config.learning.generations
+        step = trained.config.learning.iterations
         wandb.log(step, {f"evaluation/intact/{k}": v for k, v in evaluation.intact.items()})
         wandb.log_table("evaluation", _COLUMNS, rows)
 

@@ -1,7 +1,8 @@
-"""One training from config to run folder: evolve, log, checkpoint, validate, film, keep the best.
+"""One training from config to run folder: learn, log, checkpoint, validate, film, keep the best.
 
 A run may be killed at any moment. What decides its end is in the newest checkpoint; whatever was
-logged or saved after that is written again, with the same bits.
+logged or saved after that is written again: by evolution with the same bits, by deep RL, whose
+random streams and lives under way are in no checkpoint, with a continuation as good.
 """
 
 import secrets
@@ -12,10 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from robolearn.agents.protocol import Agent
-from robolearn.config import Config, parse_config
+from robolearn.config import Config, DeepRLSection, EvolutionSection, parse_config
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError
 from robolearn.learning.evolution import Evolution, summarise
+from robolearn.learning.protocol import Learner
 from robolearn.learning.strategies import make_strategy
 from robolearn.tracking.atomic_file import TEMPORARY_SUFFIX
 from robolearn.tracking.progress import Progress
@@ -39,18 +41,20 @@ def train(config: Config, out: Path, command: list[str]) -> None:
 
     Raises:
         UserError: the folder holds something, or the config does not fit its env.
-        KeyboardInterrupt: as it comes; `resume` goes on from the last whole generation.
+        KeyboardInterrupt: as it comes; `resume` goes on from the last whole iteration.
     """
     session = _Session(config)
     _clear_stillborn(out)
     with RunFolder.create(out, config.to_mapping(), command) as run:
-        session.evolve(run)
+        session.learn(run)
 
 
 def resume(out: Path, command: list[str]) -> bool:
-    """Go on with a run that was interrupted; it ends in the same bits as one that never was.
+    """Go on with a run that was interrupted.
 
-    A finished run goes on only if its `config.yaml` was given more generations.
+    Evolution ends in the same bits as if it never was; deep RL goes on from its weights, moments
+    and statistics, with new lives and new random streams. A finished run goes on only if its
+    `config.yaml` was given a larger budget.
 
     Returns:
         Whether anything was left to do; if not, nothing was touched.
@@ -66,7 +70,7 @@ def resume(out: Path, command: list[str]) -> bool:
     session = _Session(config)
     with RunFolder.resume(out, command) as run:
         session.load(run)
-        session.evolve(run)
+        session.learn(run)
     return True
 
 
@@ -101,23 +105,15 @@ class _Session:
 
     def __init__(self, config: Config):
         self.config = config
-        env, learning = config.env, config.learning
+        learning = config.learning
         self.validation_env = make_env(config, learning.validation_lives)
         # Half of the validation lives are intact, half meet the training shifts.
         self.validation_env.schedule.set_plans((), np.arange(0, learning.validation_lives, 2))
         agent = build_agent(config, self.validation_env)
-        first = agent.genome.initial(np.random.default_rng([config.seed, _BIRTH]))
-        strategy = make_strategy(learning.kind, first, config.seed, **learning.hyper)
-        n = strategy.population * learning.lifetimes
-        population = None
-        if learning.workers:
-            from robolearn.learning.sharding import ShardedPopulation
-
-            population = ShardedPopulation(partial(make_home, config), n, learning.workers)
-        training_env = make_env(config, 1 if population else n, env.life_s)
-        self.evolution = Evolution(
-            training_env, agent, strategy, config.seed, learning.lifetimes, population
-        )
+        if isinstance(learning, DeepRLSection):
+            self.learner = make_deep_rl(config, learning, agent)
+        else:
+            self.learner = make_evolution(config, learning, agent)
 
     def load(self, run: RunFolder) -> None:
         """Take over the newest checkpoint, if there is one, and drop what was logged after it."""
@@ -125,35 +121,37 @@ class _Session:
         if latest is None:
             run.rewind(-1)
             return
-        generation, arrays, figures = latest
+        iteration, arrays, figures = latest
         try:
-            self.evolution.load_state(arrays, figures)
+            self.learner.load_state(arrays, figures)
         except (KeyError, ValueError) as error:
             raise UserError(
                 f"{run.path}: the checkpoint does not fit its config ({error})"
             ) from None
-        run.rewind(generation - 1)
+        run.rewind(iteration - 1)
 
-    def evolve(self, run: RunFolder) -> None:
-        """Run the generations that are left, and leave the best agent in the run folder."""
-        config, evolution = self.config, self.evolution
-        generations = config.learning.generations
-        steps_before = evolution.total_steps
+    def learn(self, run: RunFolder) -> None:
+        """Do the iterations that are left, and leave the best agent in the run folder."""
+        config, learner = self.config, self.learner
+        iterations = config.learning.iterations
+        steps_before = learner.total_steps
         with (
-            Progress(generations, start=evolution.generation) as progress,
+            Progress(
+                iterations, unit=config.learning.iteration_name, start=learner.iteration
+            ) as progress,
             open_wandb(run, config, progress.message) as wandb,
         ):
-            unsaved = None  # the last whole generation, if it has no checkpoint
+            unsaved = None  # the last whole iteration, if it has no checkpoint
             try:
-                while evolution.generation < generations:
-                    watched = self._live_one_generation(run, wandb)
-                    done = evolution.generation
-                    unsaved = done, evolution.state()
-                    if done % config.tracking.checkpoint_every == 0 or done == generations:
+                while learner.iteration < iterations:
+                    watched = self._iterate(run, wandb)
+                    done = learner.iteration
+                    unsaved = done, learner.state()
+                    if done % config.tracking.checkpoint_every == 0 or done == iterations:
                         run.checkpoints.save(done, *unsaved[1])
                         unsaved = None
                     self._film(run, wandb, progress.message)
-                    progress.update(done, watched, steps=evolution.total_steps - steps_before)
+                    progress.update(done, watched, steps=learner.total_steps - steps_before)
             except KeyboardInterrupt:
                 if unsaved is not None:
                     run.checkpoints.save(unsaved[0], *unsaved[1])
@@ -161,48 +159,70 @@ class _Session:
             weights = self._save_best(run)
             wandb.log_artifact([weights, run.path / "config.yaml"], config.name, "agent")
 
-    def _live_one_generation(self, run: RunFolder, wandb: WandbLog) -> dict[str, float]:
-        """Live, validate where it is due, and log; returns the few figures that a user watches."""
-        learning, evolution = self.config.learning, self.evolution
-        generation = evolution.step()
-        metrics = generation.metrics
-        done = generation.index + 1
-        if done % learning.validate_every == 0 or done == learning.generations:
-            lives, better = evolution.validate(self.validation_env)
+    def _iterate(self, run: RunFolder, wandb: WandbLog) -> dict[str, float]:
+        """Learn, validate where it is due, and log; returns the few figures that a user watches."""
+        learning, learner = self.config.learning, self.learner
+        iteration = learner.step()
+        metrics = iteration.metrics
+        done = iteration.index + 1
+        if done % learning.validate_every == 0 or done == learning.iterations:
+            lives, better = learner.validate(self.validation_env)
             metrics |= {f"validation/{name}": mean for name, mean in summarise(lives).items()}
             metrics["validation/score"] = float(lives.total_reward.mean())
             if better:
                 self._save_best(run)
-        run.log(generation.index, metrics)
-        wandb.log(generation.index, metrics)
+        run.log(iteration.index, metrics)
+        wandb.log(iteration.index, metrics)
         # Two short figures: with pace and ETA they fit a terminal of 80 columns.
-        watched = {"fitness": "fitness/mean", evolution.env.task.performance_unit: "performance"}
+        watched = {"fitness": "fitness/mean", learner.env.task.performance_unit: "performance"}
         return {label: round(metrics[name], 2) for label, name in watched.items()}
 
     def _save_best(self, run: RunFolder) -> Path:
-        evolution = self.evolution
-        return save_trained(
-            run.path, self.config, evolution.env, evolution.agent, evolution.best_genome
-        )
+        learner = self.learner
+        return save_trained(run.path, self.config, learner.env, learner.agent, learner.best_genome)
 
     def _film(self, run: RunFolder, wandb: WandbLog, report: Callable[[str], None]) -> None:
-        """Film a life of the mean genome where it is due; a failure is told and stops nothing."""
-        every, done = self.config.tracking.film_every, self.evolution.generation
+        """Film a life of the present genome where it is due; a failure is told, no more."""
+        every, done = self.config.tracking.film_every, self.learner.iteration
         if not every or done % every:
             return
         from robolearn.filming import film_life
 
-        evolution = self.evolution
-        genome = evolution.strategy.mean.astype(np.float32)
-        agent = TrainedAgent(str(run.path), evolution.agent, genome, self.config, run.path)
+        learner = self.learner
+        agent = TrainedAgent(str(run.path), learner.agent, learner.genome, self.config, run.path)
+        unit = self.config.learning.iteration_name
         try:
-            files = film_life(agent, run.films / f"generation-{done:05d}", seed=self.config.seed)
+            files = film_life(agent, run.films / f"{unit}-{done:05d}", seed=self.config.seed)
         except Exception as error:  # a film is not worth a training
-            report(f"no film of generation {done}: {error}")
+            report(f"no film of {unit} {done}: {error}")
             return
         for file in files:
             if file.suffix == ".mp4":
                 wandb.log_film(file)
+
+
+def make_evolution(config: Config, learning: EvolutionSection, agent: Agent) -> Learner:
+    """Build the search for genomes of `agent`."""
+    first = agent.genome.initial(np.random.default_rng([config.seed, _BIRTH]))
+    strategy = make_strategy(learning.kind, first, config.seed, **learning.hyper)
+    n = strategy.population * learning.lifetimes
+    population = None
+    if learning.workers:
+        from robolearn.learning.sharding import ShardedPopulation
+
+        population = ShardedPopulation(partial(make_home, config), n, learning.workers)
+    env = make_env(config, 1 if population else n, config.env.life_s)
+    return Evolution(env, agent, strategy, config.seed, learning.lifetimes, population)
+
+
+def make_deep_rl(config: Config, learning: DeepRLSection, agent: Agent) -> Learner:
+    """Build the algorithm that trains `agent`."""
+    from robolearn.learning.deep_rl import LEARNERS
+    from robolearn.learning.deep_rl.learner import DeepRL
+
+    hyper = LEARNERS[learning.kind](**learning.hyper)
+    env = make_env(config, hyper.num_envs, config.env.life_s, autoreset_mode="SameStep")
+    return DeepRL(env, agent, hyper, config.seed)
 
 
 def make_home(config: Config, n: int, threads: int) -> tuple[RobotVectorEnv, Agent]:
@@ -227,4 +247,4 @@ def _is_finished(run: RunFolder, config: Config) -> bool:
     if run.status != "finished" or not (run.path / WEIGHTS).is_file():
         return False
     latest = run.checkpoints.latest()
-    return latest is None or latest[0] >= config.learning.generations
+    return latest is None or latest[0] >= config.learning.iterations

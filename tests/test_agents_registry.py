@@ -16,6 +16,10 @@ from robolearn.agents.registry import check, defaults, hyperparameters, kinds, m
 from robolearn.agents.spiking import SpikingHyperparameters
 from robolearn.errors import UserError
 
+KINDS = [
+    "mlp", "gru", "hebbian", "neuromodulated", "policy", "r_stdp", "recurrent_policy", "spiking",
+]  # fmt: skip
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
@@ -31,7 +35,7 @@ def _forget_registered(monkeypatch):
     monkeypatch.setattr(registry, "_registered", {})
 
 
-@pytest.mark.parametrize("kind", ["mlp", "gru", "hebbian", "neuromodulated", "r_stdp", "spiking"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_kind_is_built_with_the_defaults_of_its_file(kind):
     agent = make_agent(kind, 5, 2)
     in_file = definitions.read_yaml(definitions.definition_folder("agents", kind) / "agent.yaml")
@@ -41,7 +45,7 @@ def test_kind_is_built_with_the_defaults_of_its_file(kind):
     assert given.items() <= defaults(kind).items()
 
 
-@pytest.mark.parametrize("kind", ["mlp", "gru", "hebbian", "neuromodulated", "r_stdp", "spiking"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_file_and_card_name_every_hyperparameter_there_is(kind):
     where = definitions.definition_folder("agents", kind)
     fields = {field.name for field in dataclasses.fields(hyperparameters(kind))}

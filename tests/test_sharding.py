@@ -52,8 +52,8 @@ def test_the_number_of_workers_changes_no_bit(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_the_lives_of_a_killed_worker_are_lived_again() -> None:
     pytest.importorskip("ray")
-    here = training._Session(tiny_config()).evolution
-    there = training._Session(tiny_config(learning={"workers": 2})).evolution
+    here = training._Session(tiny_config()).learner
+    there = training._Session(tiny_config(learning={"workers": 2})).learner
     population: Any = there._live
     genomes, seeds = here.strategy.ask(), life_seeds(0, 11, 0, 8)
     victim = population.worker_pids()[1]

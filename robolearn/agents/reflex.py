@@ -51,9 +51,13 @@ class Reflexive:
     ) -> Float:
         """Return actions (n, a) in [-1, 1] and advance `state`; rows not alive get zero."""
         action = self._agent.act(parameters, state, observation, feedback)
-        seen = read_observation(observation, len(action), self._agent.observation_size)
-        _add(seen, self._inverse_scale, feedback.alive, self._reflex, action)
+        self.add(observation, feedback.alive, action)
         return action
+
+    def add(self, observation: Float, alive: NDArray[np.bool_], action: Float) -> None:
+        """Add the reflex to the brain's actions (n, a) in place, where `alive` (n,)."""
+        seen = read_observation(observation, len(action), self._agent.observation_size)
+        _add(seen, self._inverse_scale, alive, self._reflex, action)
 
 
 def _read(rows: Reflex, o: int, a: int) -> NDArray[np.float32]:

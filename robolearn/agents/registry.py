@@ -45,6 +45,8 @@ _FAMILIES = {
     "spiking": ("robolearn.agents.spiking", "Spiking"),
     "three_factor": ("robolearn.agents.three_factor", "ThreeFactor"),
     "r_stdp": ("robolearn.agents.r_stdp", "RSTDP"),
+    "policy": ("robolearn.agents.policy", "Policy"),
+    "recurrent_policy": ("robolearn.agents.recurrent_policy", "RecurrentPolicy"),
     "neuromodulated": ("robolearn.agents.neuromodulated", "Neuromodulated"),
     "node_perturbation_recurrent": (
         "robolearn.agents.node_perturbation_recurrent",

@@ -1,7 +1,6 @@
 """Evolution of whole lifetimes: ask for genomes, let them live, tell their fitness."""
 
 import time
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from robolearn.agents.protocol import Agent
 from robolearn.envs.vector_env import RobotVectorEnv
+from robolearn.learning.protocol import Iteration
 from robolearn.learning.strategies import Strategy
 from robolearn.lifetime import Lives, live
 
@@ -20,21 +20,6 @@ def life_seeds(seed: int, purpose: int, index: int, count: int) -> NDArray[np.in
     """Return `count` seeds of lives, shape (count,), keyed by (seed, purpose, index)."""
     sequence = np.random.SeedSequence([seed, purpose, index])
     return sequence.generate_state(count, np.uint32).astype(np.int64)
-
-
-@dataclass
-class Generation:
-    """What a generation came to.
-
-    Attributes:
-        index: its number, from 0.
-        fitness: (population,) mean total reward of the lives of each genome.
-        metrics: named figures for the log.
-    """
-
-    index: int
-    fitness: NDArray[np.float64]
-    metrics: dict[str, float]
 
 
 class Population(Protocol):
@@ -92,7 +77,17 @@ class Evolution:
         """Number of generations done."""
         return self.strategy.generation
 
-    def step(self) -> Generation:
+    @property
+    def iteration(self) -> int:
+        """Number of generations done, under the name that all learners share."""
+        return self.generation
+
+    @property
+    def genome(self) -> NDArray[np.float32]:
+        """The mean genome (g,)."""
+        return self.strategy.mean.astype(np.float32)
+
+    def step(self) -> Iteration:
         """Live one generation and move the search."""
         started = time.perf_counter()
         index = self.generation
@@ -105,9 +100,8 @@ class Evolution:
         steps = int(lives.steps.sum())
         self.total_steps += steps
         elapsed = time.perf_counter() - started
-        return Generation(
+        return Iteration(
             index,
-            fitness,
             {
                 "fitness/mean": float(fitness.mean()),
                 "fitness/best": float(fitness.max()),
@@ -127,14 +121,8 @@ class Evolution:
         Returns:
             The lives and whether this is the best genome so far.
         """
-        seeds = life_seeds(self.seed, VALIDATION, 0, env.num_envs)
-        genome = self.strategy.mean.astype(np.float32)
-        lives = live(
-            env,
-            self.agent,
-            self.agent.express(np.repeat(genome[None], env.num_envs, axis=0)),
-            seeds,
-        )
+        genome = self.genome
+        lives = validation_lives(env, self.agent, genome, self.seed)
         score = float(lives.total_reward.mean())
         better = score > self.best_score
         if better:
@@ -164,6 +152,15 @@ class Evolution:
         self.best_score = -np.inf if score is None else float(score)
         self.best_generation = int(figures["best_generation"])
         self.total_steps = int(figures["total_steps"])
+
+
+def validation_lives(
+    env: RobotVectorEnv, agent: Agent, genome: NDArray[np.float32], seed: int
+) -> Lives:
+    """Let one genome (g,) live the validation lives of a run, always the same ones."""
+    seeds = life_seeds(seed, VALIDATION, 0, env.num_envs)
+    genomes = np.repeat(genome[None], env.num_envs, axis=0)
+    return live(env, agent, agent.express(genomes), seeds)
 
 
 def summarise(lives: Lives) -> dict[str, float]:

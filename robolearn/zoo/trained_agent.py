@@ -66,8 +66,9 @@ def make_env(
     life_s: float | None = None,
     shifts: Any = None,
     threads: int | None = None,
+    autoreset_mode: str = "Disabled",
 ) -> RobotVectorEnv:
-    """Build the env of a config for lifetimes, in autoreset mode DISABLED.
+    """Build the env of a config.
 
     Args:
         config: of the run.
@@ -75,6 +76,7 @@ def make_env(
         life_s: length of a life in seconds; None takes the env's own, or else that of training.
         shifts: what may happen to the bodies; None takes what happens in training.
         threads: of the physics; None takes every core.
+        autoreset_mode: "Disabled" for lifetimes, "SameStep" for stable-baselines3.
 
     Raises:
         UserError: the env, its shifts or its parameters do not fit.
@@ -88,7 +90,7 @@ def make_env(
         name,
         num_envs,
         max_episode_steps=steps,
-        autoreset_mode="Disabled",
+        autoreset_mode=autoreset_mode,
         shifts=env.shifts if shifts is None else shifts,
         threads=threads,
         variant=env.variant,

@@ -1,0 +1,20 @@
+"""Deep RL: the algorithms of stable-baselines3 as learners of brains, by name.
+
+What is here loads quickly; `robolearn.learning.deep_rl.learner` loads torch.
+"""
+
+from robolearn.learning.deep_rl.hyperparameters import (
+    PPOConfig,
+    RecurrentPPOConfig,
+    SACConfig,
+    TD3Config,
+)
+
+DeepRLConfig = PPOConfig | RecurrentPPOConfig | SACConfig | TD3Config
+
+LEARNERS: dict[str, type[DeepRLConfig]] = {
+    "ppo": PPOConfig,
+    "recurrent_ppo": RecurrentPPOConfig,
+    "sac": SACConfig,
+    "td3": TD3Config,
+}

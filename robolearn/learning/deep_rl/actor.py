@@ -1,0 +1,69 @@
+"""From a policy of stable-baselines3 to the genome of a brain."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from stable_baselines3.common.base_class import BaseAlgorithm
+from torch import nn
+
+from robolearn.agents.protocol import Genome
+
+
+def actor_genome(
+    layout: Genome, algorithm: BaseAlgorithm, normaliser: dict[str, NDArray[Any]]
+) -> NDArray[np.float32]:
+    """Return the genome (g,) of a brain that acts as the algorithm's policy does without noise.
+
+    Args:
+        layout: of a `policy` or `recurrent_policy` with the same layers.
+        algorithm: PPO, RecurrentPPO, SAC or TD3.
+        normaliser: the genes of its normaliser.
+
+    Raises:
+        ValueError: a layer has another shape.
+    """
+    policy: Any = algorithm.policy
+    parameters = dict(normaliser)
+    if hasattr(policy, "lstm_actor"):
+        lstm = policy.lstm_actor
+        parameters["lstm.input_weight"] = _array(lstm.weight_ih_l0)
+        parameters["lstm.recurrent_weight"] = _array(lstm.weight_hh_l0)
+        parameters["lstm.bias"] = _array(lstm.bias_ih_l0) + _array(lstm.bias_hh_l0)
+    for number, layer in enumerate(_linear_layers(policy)):
+        parameters[f"layer_{number}.weight"] = _array(layer.weight)
+        parameters[f"layer_{number}.bias"] = _array(layer.bias)
+    return pack(layout, parameters)
+
+
+def pack(layout: Genome, parameters: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+    """Return the genome (g,) that `layout.split` cuts into these parameters.
+
+    Raises:
+        ValueError: a parameter is missing, unknown, or of another shape.
+    """
+    names = [gene.name for gene in layout.genes]
+    if sorted(names) != sorted(parameters):
+        raise ValueError(f"expected the parameters {sorted(names)}, got {sorted(parameters)}")
+    parts = []
+    for gene in layout.genes:
+        value = np.asarray(parameters[gene.name], np.float64)
+        if value.shape != gene.shape:
+            raise ValueError(f"{gene.name} has shape {value.shape}, expected {gene.shape}")
+        parts.append(value.ravel() / gene.scale)
+    return np.concatenate(parts).astype(np.float32)
+
+
+def _linear_layers(policy: Any) -> list[nn.Linear]:
+    """Return the actor's layers from input to output."""
+    if hasattr(policy, "action_net"):  # PPO
+        blocks = [policy.mlp_extractor.policy_net, policy.action_net]
+    elif hasattr(policy.actor, "latent_pi"):  # SAC, whose second head is the exploration's
+        blocks = [policy.actor.latent_pi, policy.actor.mu]
+    else:  # TD3
+        blocks = [policy.actor.mu]
+    return [part for block in blocks for part in block.modules() if isinstance(part, nn.Linear)]
+
+
+def _array(tensor: Any) -> NDArray[np.float32]:
+    return tensor.detach().cpu().numpy()

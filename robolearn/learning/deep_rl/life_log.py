@@ -1,0 +1,54 @@
+"""What came of the lives that ended while a learner of stable-baselines3 collected steps."""
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+
+
+class LifeLog(BaseCallback):
+    """Notes return, length, end and mean performance of every life that ends.
+
+    Args:
+        n: number of individuals.
+        span: control steps of a whole life; whoever falls early performs little.
+    """
+
+    def __init__(self, n: int, span: int):
+        super().__init__()
+        self._span = span
+        self._performance = np.zeros(n)
+        self._ended: list[dict[str, float]] = []
+        self._latest: dict[str, float] = dict.fromkeys(
+            ("fitness/mean", "performance", "life_steps", "falls"), float("nan")
+        )
+
+    def means(self) -> dict[str, float]:
+        """Return the means over the lives that ended since the last call; else the last ones.
+
+        Returns NaN as long as no life has ended.
+        """
+        if self._ended:
+            ended, self._ended = self._ended, []
+            self._latest = {
+                name: float(np.mean([life[name] for life in ended])) for name in ended[0]
+            }
+        return dict(self._latest)
+
+    def _on_step(self) -> bool:
+        for i, (info, done) in enumerate(
+            zip(self.locals["infos"], self.locals["dones"], strict=True)
+        ):
+            fell = done and not info["TimeLimit.truncated"]
+            if not fell:  # the step of a fall counts nothing, as in `Lives`
+                self._performance[i] += info["performance"]
+            if done:
+                self._ended.append(
+                    {
+                        "fitness/mean": info["episode"]["r"],
+                        "performance": self._performance[i] / self._span,
+                        "life_steps": info["episode"]["l"],
+                        "falls": float(fell),
+                        "unstable": float(info["unstable"]),
+                    }
+                )
+                self._performance[i] = 0.0
+        return True
