@@ -46,6 +46,8 @@ BRAINS = {
         {"hidden": 13, "neuron": "spiking", "granularity": "layer"},
     ),
     "reflex": ("mlp", {"hidden": [9], "reflex": [[0.05] * (OBSERVATIONS + 1)] * ACTIONS}),
+    "policy": ("policy", {"hidden": [9]}),
+    "recurrent_policy": ("recurrent_policy", {}),
     "recurrent": ("node_perturbation_recurrent", {"units": 13}),
     "recurrent_cubed": ("node_perturbation_recurrent", {"units": 13, "trace": "cubed"}),
 }
