@@ -16,7 +16,8 @@ from robolearn.adaptation.evaluation import Evaluation
 from robolearn.adaptation.leaderboard import Leaderboard, Member, make_leaderboard
 from robolearn.adaptation.leaderboard_table import print_leaderboard
 from robolearn.adaptation.life_cache import LifeCache, default_path, digest_of
-from robolearn.adaptation.protocol import Protocol, load_protocol
+from robolearn.adaptation.protocol import Protocol
+from robolearn.adaptation.protocol_file import load_protocol
 from robolearn.adaptation.protocol_run import evaluate
 from robolearn.adaptation.recipes import labels, recipe_of
 from robolearn.definitions import read_yaml

@@ -187,10 +187,9 @@ _SECTIONS: dict[str, Callable[[], list[Entry]]] = {
 
 
 def _parameters(schema: type) -> dict[str, Entry]:
-    """Return {name: {"default", "meaning"}} of a dataclass whose docstring lists its fields."""
-    meanings = dict(
-        re.findall(r"^ {4,8}(\w+): (.*(?:\n {9,}.*)*)", schema.__doc__ or "", flags=re.MULTILINE)
-    )
+    """Return {name: {"default", "meaning"}} of a dataclass whose docstrings list its fields."""
+    documents = "\n".join(base.__doc__ or "" for base in reversed(schema.__mro__))
+    meanings = dict(re.findall(r"^ {4,8}(\w+): (.*(?:\n {9,}.*)*)", documents, flags=re.MULTILINE))
     return {
         field.name: {
             "default": None if field.default is dataclasses.MISSING else field.default,

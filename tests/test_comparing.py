@@ -15,6 +15,7 @@ import yaml
 from rich.console import Console
 from tiny_run import tiny_config, tiny_mapping
 
+from robolearn import extensions
 from robolearn.adaptation import life_cache, paired_lives
 from robolearn.adaptation.leaderboard_table import print_leaderboard
 from robolearn.adaptation.life_cache import LifeCache, default_path
@@ -232,6 +233,19 @@ def test_another_line_of_code_is_another_life(runs, protocol, lived, monkeypatch
     monkeypatch.setattr(life_cache, "_digest_of_code", lambda: "another")
     compare_agents(agent, str(protocol))
     assert sum(lived) == LIVES - 2 * 3
+
+
+def test_another_line_of_an_extension_is_another_life(runs, protocol, lived, monkeypatch, tmp_path):
+    agent = [str(runs / "static/seed-0")]
+    counts = []
+    for text in ("A = 1", "A = 1", "A = 2"):
+        monkeypatch.setattr(extensions, "_loaded", set())
+        (tmp_path / "mine.py").write_text(text)
+        extensions.load_extension(tmp_path / "mine.py")
+        lived.clear()
+        compare_agents(agent, str(protocol))
+        counts.append(sum(lived))
+    assert counts == [LIVES - 2 * 3, 0, LIVES - 2 * 3]
 
 
 def test_a_protocol_is_each_envs_own_unless_another_is_named():

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from robolearn.adaptation.protocol import ONSETS, SEEDS, load_protocol, protocol_names
+from robolearn.adaptation.protocol import ONSETS, SEEDS
+from robolearn.adaptation.protocol_file import load_protocol, protocol_names
 from robolearn.errors import UserError
 from robolearn.learning.evolution import TRAINING, VALIDATION, life_seeds
 from robolearn.shifts import parse_shifts

@@ -7,7 +7,7 @@ import pytest
 
 from robolearn.adaptation.metrics import PairedLives
 from robolearn.adaptation.paired_lives import INTACT
-from robolearn.adaptation.protocol import load_protocol
+from robolearn.adaptation.protocol_file import load_protocol
 from robolearn.adaptation.protocol_run import evaluate
 from robolearn.adaptation.savings import forgetting, savings
 from robolearn.config import load_config

@@ -294,7 +294,7 @@ def _interrupt_in_generation(index: int, monkeypatch: pytest.MonkeyPatch) -> Non
     """Let Ctrl-C come in the middle of generation `index`, counted from 0."""
 
     def step(self: Any) -> Any:
-        if self.generation == index:
+        if self.iteration == index:
             _STEP(self)  # the search has moved, and nothing of it was kept
             raise KeyboardInterrupt
         return _STEP(self)

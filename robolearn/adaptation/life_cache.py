@@ -34,6 +34,7 @@ _CODE = (
     *("lifetime.py", "adaptation/paired_lives.py", "adaptation/trial_clock.py"),
 )
 _PACKAGES = ("mujoco", "numpy", "numba", "gymnasium")
+_EXTENSIONS = "robolearn_extension_"  # what `robolearn.extensions` calls the modules it loads
 _TABLE = "CREATE TABLE IF NOT EXISTS lives (digest TEXT PRIMARY KEY, content BLOB NOT NULL)"
 _WAIT_S = 30.0  # for another process that is writing
 
@@ -115,7 +116,8 @@ def digest_of(content: Any) -> str:
 def surroundings(env_name: str, agent: Any) -> dict[str, str]:
     """Return what a life depends on beside agent, shifts and seed: the code, env and versions.
 
-    A kind of brain that came in by `--with` brings its own file.
+    Every file that came in by `--with` counts, be it a brain, a task or a shift; a brain of an
+    installed package brings its own file.
     """
     found = {package: version(package) for package in _PACKAGES}
     found |= {"machine": platform.machine(), "code": _digest_of_code()}
@@ -126,6 +128,13 @@ def surroundings(env_name: str, agent: Any) -> dict[str, str]:
     file = getattr(module, "__file__", None)
     if file and _PACKAGE not in Path(file).resolve().parents:
         found["agent"] = digest_of(Path(file).read_bytes())
+    own = sorted(
+        digest_of(Path(str(extension.__file__)).read_bytes())
+        for name, extension in sys.modules.items()
+        if name.startswith(_EXTENSIONS)
+    )
+    if own:
+        found["extensions"] = digest_of(own)
     return found
 
 

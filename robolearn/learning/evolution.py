@@ -73,14 +73,9 @@ class Evolution:
         self.total_steps = 0
 
     @property
-    def generation(self) -> int:
+    def iteration(self) -> int:
         """Number of generations done."""
         return self.strategy.generation
-
-    @property
-    def iteration(self) -> int:
-        """Number of generations done, under the name that all learners share."""
-        return self.generation
 
     @property
     def genome(self) -> NDArray[np.float32]:
@@ -90,7 +85,7 @@ class Evolution:
     def step(self) -> Iteration:
         """Live one generation and move the search."""
         started = time.perf_counter()
-        index = self.generation
+        index = self.iteration
         population = self.strategy.population
         genomes = np.repeat(self.strategy.ask(), self.lifetimes, axis=0)
         seeds = np.tile(life_seeds(self.seed, TRAINING, index, self.lifetimes), population)
@@ -127,7 +122,7 @@ class Evolution:
         better = score > self.best_score
         if better:
             self.best_score, self.best_genome = score, genome
-            self.best_generation = self.generation
+            self.best_generation = self.iteration
         return lives, better
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -36,6 +36,10 @@ class SB3VecEnv(VecEnv):
 
     `seed(s)` gives row i of the next reset the seed s + i.
 
+    Attributes:
+        told: the vector env's infos of the last step, arrays (n,) by name: what row-wise infos
+            would have to be looped over for.
+
     Args:
         env: with the autoreset mode SAME_STEP.
         info_keys: names of arrays in the env's infos that every step's info is to hold.
@@ -54,6 +58,7 @@ class SB3VecEnv(VecEnv):
         self.env = env
         self.info_keys = tuple(info_keys)
         super().__init__(env.num_envs, env.single_observation_space, env.single_action_space)
+        self.told: dict[str, Any] = {}
         self._actions: NDArray[np.floating] | None = None
         self._return = np.zeros(env.num_envs)
         self._length = np.zeros(env.num_envs, np.int64)
@@ -82,6 +87,7 @@ class SB3VecEnv(VecEnv):
     ) -> tuple[NDArray[np.floating], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         """Advance; return observation (n, o), reward (n,), done (n,) and an info for each."""
         observation, reward, terminated, truncated, infos = self.env.step(self._actions)
+        self.told = infos
         done = np.asarray(terminated | truncated)
         self._return += reward
         self._length += 1

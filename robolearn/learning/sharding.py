@@ -45,6 +45,7 @@ class ShardedPopulation:
         if workers > n:
             raise UserError(f"learning.workers: got {workers}, expected at most {n} (individuals)")
         self._ray = _import_ray()
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to its makers
         if not self._ray.is_initialized():
             self._ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
         cores = float(self._ray.cluster_resources().get("CPU", 1.0))

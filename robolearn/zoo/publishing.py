@@ -69,7 +69,7 @@ def publish(run: str | Path, name: str | None = None, *, replace: bool = False) 
 
 def _figures(run: RunFolder, trained: TrainedAgent) -> dict[str, Any]:
     """Return what is known of the run's best weights, as plain values."""
-    lines = run.read_metrics()
+    lines, unit = run.read_metrics(), trained.config.learning.iteration_name
     validated = [line for line in lines if line.get("validation/score") is not None]
     best = max(validated, key=lambda line: line["validation/score"], default={})
     figures: dict[str, Any] = {
@@ -78,10 +78,10 @@ def _figures(run: RunFolder, trained: TrainedAgent) -> dict[str, Any]:
         "agent": trained.config.agent.kind,
         "seed": trained.config.seed,
         "genome_size": trained.agent.genome.size,
-        "generations": lines[-1]["step"] + 1 if lines else 0,
+        f"{unit}s": lines[-1]["step"] + 1 if lines else 0,
         "environment_steps": lines[-1].get("environment_steps") if lines else None,
         "validation": {
-            "generation": best.get("step", -1) + 1,
+            unit: best.get("step", -1) + 1,
             **{
                 key.removeprefix("validation/"): value
                 for key, value in best.items()
@@ -100,11 +100,12 @@ def _figures(run: RunFolder, trained: TrainedAgent) -> dict[str, Any]:
 def _card(name: str, trained: TrainedAgent, figures: dict[str, Any]) -> str:
     """Return a first card: what it is, the command that made it, its figures."""
     config, validation = trained.config, figures["validation"]
+    unit = config.learning.iteration_name
     shifts = ", ".join(f"`{shift}`" for shift in config.env.shifts) or "none"
     rows = [
         ("genome", f"{figures['genome_size']} elements"),
         ("seed", figures["seed"]),
-        ("generations", figures["generations"]),
+        (f"{unit}s", figures[f"{unit}s"]),
         ("environment steps", figures["environment_steps"]),
         ("shifts met in training", shifts),
         *((f"validation: {key}", _short(value)) for key, value in validation.items()),

@@ -19,8 +19,8 @@ Layers = Annotated[tuple[Annotated[int, Interval(ge=1, le=4096)], ...], Len(0, 1
 
 
 @dataclass(frozen=True)
-class PPOConfig:
-    """PPO: proximal policy optimisation (Schulman et al. 2017), stable-baselines3's.
+class _OnPolicyConfig:
+    """What PPO and recurrent PPO share.
 
     Attributes:
         num_envs: individuals that live at a time.
@@ -35,10 +35,9 @@ class PPOConfig:
         vf_coef: weight of the critic's loss.
         max_grad_norm: longer gradients are shortened to it.
         log_std_init: first logarithm of the exploration's standard deviation.
-        ortho_init: begin with orthogonal weights.
         critic_hidden: units of the critic's hidden layers.
         normalize_observation: by the mean and deviation seen so far; else by the env's scales.
-        normalize_reward: divide rewards by the deviation of returns seen so far.
+        normalize_reward: divide the rewards that are learned from by the deviation of returns.
     """
 
     num_envs: Count = 16
@@ -53,16 +52,16 @@ class PPOConfig:
     vf_coef: NotNegative = 0.5
     max_grad_norm: Positive = 0.5
     log_std_init: float = 0.0
-    ortho_init: bool = True
     critic_hidden: Layers = (64, 64)
     normalize_observation: bool = True
     normalize_reward: bool = True
 
-    actor: ClassVar[dict[str, Any]] = {"kind": "policy", "output": "clip"}
-
     def __post_init__(self) -> None:
         """Refuse batches that do not fit."""
-        _check_batches(self.iteration_steps, self.batch_size)
+        if self.iteration_steps % self.batch_size:
+            raise UserError(
+                f"batch_size: got {self.batch_size}, expected a divisor of {self.iteration_steps}"
+            )
 
     @property
     def iteration_steps(self) -> int:
@@ -71,102 +70,36 @@ class PPOConfig:
 
 
 @dataclass(frozen=True)
-class RecurrentPPOConfig:
+class PPOConfig(_OnPolicyConfig):
+    """PPO: proximal policy optimisation (Schulman et al. 2017), stable-baselines3's.
+
+    Attributes:
+        ortho_init: begin with orthogonal weights.
+    """
+
+    ortho_init: bool = True
+
+    actor: ClassVar[dict[str, Any]] = {"kind": "policy", "output": "clip"}
+
+
+@dataclass(frozen=True)
+class RecurrentPPOConfig(_OnPolicyConfig):
     """PPO with an LSTM that feels its last reward and action, sb3-contrib's RecurrentPPO.
 
     Attributes:
-        num_envs: individuals that live at a time.
-        n_steps: control steps of each of them between two updates; an iteration.
-        batch_size: steps of one gradient; must divide num_envs * n_steps.
-        n_epochs: passes over the steps of an iteration.
-        learning_rate: of Adam.
-        gamma: discount of a control step.
-        gae_lambda: weight of long against short returns in the advantage.
-        clip_range: how far the ratio of new to old probability counts.
-        ent_coef: weight of the entropy of the policy.
-        vf_coef: weight of the critic's loss.
-        max_grad_norm: longer gradients are shortened to it.
-        log_std_init: first logarithm of the exploration's standard deviation.
         critic_hidden: units of the layers on the critic's own LSTM, which is as large as the
             actor's.
-        normalize_observation: by the mean and deviation seen so far; else by the env's scales.
-        normalize_reward: divide the rewards that are learned from by the deviation of returns.
     """
 
-    num_envs: Count = 16
-    n_steps: Count = 256
     batch_size: Annotated[int, Interval(ge=2)] = 512
-    n_epochs: Count = 10
-    learning_rate: Positive = 3e-4
-    gamma: Share = 0.99
-    gae_lambda: Share = 0.95
-    clip_range: Positive = 0.2
-    ent_coef: NotNegative = 0.0
-    vf_coef: NotNegative = 0.5
-    max_grad_norm: Positive = 0.5
-    log_std_init: float = 0.0
     critic_hidden: Layers = (64,)
-    normalize_observation: bool = True
-    normalize_reward: bool = True
 
     actor: ClassVar[dict[str, Any]] = {"kind": "recurrent_policy"}
 
-    def __post_init__(self) -> None:
-        """Refuse batches that do not fit."""
-        _check_batches(self.iteration_steps, self.batch_size)
-
-    @property
-    def iteration_steps(self) -> int:
-        """Control steps of all individuals in an iteration."""
-        return self.num_envs * self.n_steps
-
 
 @dataclass(frozen=True)
-class SACConfig:
-    """SAC: soft actor-critic with learned temperature (Haarnoja et al. 2018), stable-baselines3's.
-
-    Attributes:
-        num_envs: individuals that live at a time.
-        iteration_steps: control steps of all of them between two lines of the log; a multiple of
-            num_envs * train_freq.
-        buffer_size: control steps that are remembered.
-        learning_starts: control steps of random actions before the first gradient; a resumed run
-            fills its new memory with as many steps of its policy.
-        batch_size: steps of one gradient.
-        train_freq: control steps of each individual between two updates.
-        gradient_steps: gradients of an update.
-        learning_rate: of Adam.
-        gamma: discount of a control step.
-        tau: share of the critic that its slow copy takes over in a gradient step.
-        critic_hidden: units of the critics' hidden layers.
-        normalize_observation: by the mean and deviation seen so far; else by the env's scales.
-        normalize_reward: divide rewards by the deviation of returns seen so far.
-    """
-
-    num_envs: Count = 16
-    iteration_steps: Count = 4000
-    buffer_size: Count = 300_000
-    learning_starts: Count = 5000
-    batch_size: Count = 256
-    train_freq: Count = 1
-    gradient_steps: Count = 8
-    learning_rate: Positive = 3e-4
-    gamma: Share = 0.99
-    tau: Share = 0.005
-    critic_hidden: Layers = (256, 256)
-    normalize_observation: bool = True
-    normalize_reward: bool = False
-
-    actor: ClassVar[dict[str, Any]] = {"kind": "policy", "output": "tanh"}
-
-    def __post_init__(self) -> None:
-        """Refuse iterations that do not hold whole updates."""
-        _check_iteration(self.iteration_steps, self.num_envs * self.train_freq)
-
-
-@dataclass(frozen=True)
-class TD3Config:
-    """TD3: twin delayed deterministic policy gradient (Fujimoto et al. 2018), stable-baselines3's.
+class _OffPolicyConfig:
+    """What SAC and TD3 share.
 
     Attributes:
         num_envs: individuals that live at a time.
@@ -181,10 +114,6 @@ class TD3Config:
         learning_rate: of Adam.
         gamma: discount of a control step.
         tau: share of the networks that their slow copies take over in a gradient step.
-        action_noise: standard deviation of the exploration.
-        policy_delay: gradients of the critics for one of the actor.
-        target_policy_noise: standard deviation of the noise on the actions that critics foresee.
-        target_noise_clip: bound of that noise.
         critic_hidden: units of the critics' hidden layers.
         normalize_observation: by the mean and deviation seen so far; else by the env's scales.
         normalize_reward: divide rewards by the deviation of returns seen so far.
@@ -197,13 +126,9 @@ class TD3Config:
     batch_size: Count = 256
     train_freq: Count = 1
     gradient_steps: Count = 8
-    learning_rate: Positive = 1e-3
+    learning_rate: Positive = 3e-4
     gamma: Share = 0.99
     tau: Share = 0.005
-    action_noise: Positive = 0.1
-    policy_delay: Count = 2
-    target_policy_noise: NotNegative = 0.2
-    target_noise_clip: NotNegative = 0.5
     critic_hidden: Layers = (256, 256)
     normalize_observation: bool = True
     normalize_reward: bool = False
@@ -212,16 +137,32 @@ class TD3Config:
 
     def __post_init__(self) -> None:
         """Refuse iterations that do not hold whole updates."""
-        _check_iteration(self.iteration_steps, self.num_envs * self.train_freq)
+        update_steps = self.num_envs * self.train_freq
+        if self.iteration_steps % update_steps:
+            raise UserError(
+                f"iteration_steps: got {self.iteration_steps}, expected a multiple of "
+                f"{update_steps}"
+            )
 
 
-def _check_batches(steps: int, batch_size: int) -> None:
-    if steps % batch_size:
-        raise UserError(f"batch_size: got {batch_size}, expected a divisor of {steps}")
+@dataclass(frozen=True)
+class SACConfig(_OffPolicyConfig):
+    """SAC: soft actor-critic with learned temperature (Haarnoja et al. 2018), as in SB3."""
 
 
-def _check_iteration(iteration_steps: int, update_steps: int) -> None:
-    if iteration_steps % update_steps:
-        raise UserError(
-            f"iteration_steps: got {iteration_steps}, expected a multiple of {update_steps}"
-        )
+@dataclass(frozen=True)
+class TD3Config(_OffPolicyConfig):
+    """TD3: twin delayed deterministic policy gradient (Fujimoto et al. 2018), stable-baselines3's.
+
+    Attributes:
+        action_noise: standard deviation of the exploration.
+        policy_delay: gradients of the critics for one of the actor.
+        target_policy_noise: standard deviation of the noise on the actions that critics foresee.
+        target_noise_clip: bound of that noise.
+    """
+
+    learning_rate: Positive = 1e-3
+    action_noise: Positive = 0.1
+    policy_delay: Count = 2
+    target_policy_noise: NotNegative = 0.2
+    target_noise_clip: NotNegative = 0.5

@@ -63,7 +63,7 @@ class DeepRL:
         self.best_score = -np.inf
         self.best_iteration = -1
         self._refilled_at = 0  # steps, until when a resumed run learns nothing
-        venv = SB3VecEnv(env, info_keys=("performance",))
+        bodies = venv = SB3VecEnv(env)
         if isinstance(agent, Reflexive):
             venv = UnderReflex(venv, agent)
         scale = np.asarray(self.env.task.observation_scale)
@@ -81,7 +81,7 @@ class DeepRL:
         hyper: Any = getattr(agent, "hyper", None)
         self.algorithm: Any = make_algorithm(config, hyper, self.normaliser)
         self.algorithm.set_logger(Logger(None, []))
-        self._lives = LifeLog(config.num_envs, self.env.max_episode_steps)
+        self._lives = LifeLog(bodies, self.env.max_episode_steps)
         self.best_genome = self.genome
 
     @property

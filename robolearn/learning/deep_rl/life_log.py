@@ -3,19 +3,22 @@
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
+from robolearn.learning.sb3_vec_env import SB3VecEnv
+
 
 class LifeLog(BaseCallback):
     """Notes return, length, end and mean performance of every life that ends.
 
     Args:
-        n: number of individuals.
+        venv: the individuals.
         span: control steps of a whole life; whoever falls early performs little.
     """
 
-    def __init__(self, n: int, span: int):
+    def __init__(self, venv: SB3VecEnv, span: int):
         super().__init__()
+        self._venv = venv
         self._span = span
-        self._performance = np.zeros(n)
+        self._performance = np.zeros(venv.num_envs)
         self._ended: list[dict[str, float]] = []
         self._latest: dict[str, float] = dict.fromkeys(
             ("fitness/mean", "performance", "life_steps", "falls"), float("nan")
@@ -34,21 +37,21 @@ class LifeLog(BaseCallback):
         return dict(self._latest)
 
     def _on_step(self) -> bool:
-        for i, (info, done) in enumerate(
-            zip(self.locals["infos"], self.locals["dones"], strict=True)
-        ):
-            fell = done and not info["TimeLimit.truncated"]
+        done = self.locals["dones"]
+        self._performance += np.where(done, 0.0, self._venv.told["performance"])
+        for i in np.flatnonzero(done):
+            info = self.locals["infos"][i]
+            fell = not info["TimeLimit.truncated"]
             if not fell:  # the step of a fall counts nothing, as in `Lives`
                 self._performance[i] += info["performance"]
-            if done:
-                self._ended.append(
-                    {
-                        "fitness/mean": info["episode"]["r"],
-                        "performance": self._performance[i] / self._span,
-                        "life_steps": info["episode"]["l"],
-                        "falls": float(fell),
-                        "unstable": float(info["unstable"]),
-                    }
-                )
-                self._performance[i] = 0.0
+            self._ended.append(
+                {
+                    "fitness/mean": info["episode"]["r"],
+                    "performance": self._performance[i] / self._span,
+                    "life_steps": info["episode"]["l"],
+                    "falls": float(fell),
+                    "unstable": float(info["unstable"]),
+                }
+            )
+            self._performance[i] = 0.0
         return True
