@@ -58,7 +58,13 @@ class _OpenSection(_Section):
 
 
 class AgentSection(_OpenSection):
-    """The brain: `kind` is a folder of `agents/`, the other keys are its hyperparameters."""
+    """The brain: `kind` is a folder of `agents/`, further keys are its hyperparameters.
+
+    Attributes:
+        modules: legs gives every leg a brain of its own with the same genes; null is one brain.
+    """
+
+    modules: Literal["legs"] | None = None
 
 
 class LearningSection(_OpenSection):
@@ -277,7 +283,7 @@ def _resolve_agent(agent: AgentSection, control_step_s: float) -> AgentSection:
         defaults["control_step_s"] = control_step_s
     schema = registry.hyperparameters(agent.kind)
     hyper = _resolve(agent, schema, defaults, "agent.")
-    return AgentSection(kind=agent.kind, **hyper)
+    return AgentSection(kind=agent.kind, modules=agent.modules, **hyper)
 
 
 def _resolve_learning(

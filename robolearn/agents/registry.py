@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 
 from numpy.typing import ArrayLike
 
+from robolearn.agents.modular import Layout, Modular, module_scale
 from robolearn.agents.protocol import Agent
 from robolearn.definitions import definition_folder, definition_names, read_yaml
 from robolearn.errors import UserError, unknown_name
@@ -109,6 +110,7 @@ def make_agent(
     observation_size: int,
     action_size: int,
     input_scale: ArrayLike | None = None,
+    modules: Layout | None = None,
     **hyper: Any,
 ) -> Agent:
     """Build an agent of a kind.
@@ -118,11 +120,18 @@ def make_agent(
         observation_size: o.
         action_size: a.
         input_scale: (o,), typical magnitude of every observation element, in its unit.
+        modules: how the body divides, to give each of its legs such a brain (`agents.modular`);
+            None for one brain.
         **hyper: hyperparameters that differ from the kind's defaults.
 
     Raises:
         UserError: unknown kind or hyperparameter, wrong type or range, bad size or scale.
     """
+    if modules is not None:
+        scale = module_scale(modules, input_scale, observation_size)
+        senses, motors = modules.inputs.shape[1], modules.outputs.shape[1]
+        module = make_agent(kind, senses, motors, scale, **hyper)
+        return Modular(module, modules, observation_size, action_size)
     for name, size in (("observation_size", observation_size), ("action_size", action_size)):
         if size < 1:
             raise UserError(f"{name} = {size}: expected at least 1")

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from robolearn.errors import UserError
 from robolearn.shifts import Interface
 from robolearn.simulation import Ids, Simulation
 
@@ -137,6 +138,16 @@ class Task:
 
         Called once the step has been judged, before it is observed.
         """
+
+    def leg_modules(self) -> dict[str, NDArray]:
+        """Return how observation and action divide into legs, by name as in `agents.modular`.
+
+        Raises:
+            UserError: the task's body does not walk on legs.
+        """
+        raise UserError(
+            f"agent.modules = 'legs': the body {self.simulation.world.name!r} has no legs to divide"
+        )
 
     def info(self) -> dict[str, NDArray]:
         """Return further arrays (n,) for `info`."""

@@ -8,6 +8,7 @@ import numpy as np
 from annotated_types import Interval
 from numpy.typing import NDArray
 
+from robolearn.envs.leg_modules import leg_modules
 from robolearn.envs.task import ObservationSlice, Task
 from robolearn.errors import UserError, unknown_name
 from robolearn.simulation import Ids, Simulation
@@ -203,6 +204,10 @@ class Walk(Task):
     def performance(self) -> NDArray[np.float64]:
         """Return the forward speed of the last step, (n,), m/s."""
         return self._speed.copy()
+
+    def leg_modules(self) -> dict[str, NDArray]:
+        """Return how observation and action divide into legs, by name as in `agents.modular`."""
+        return leg_modules(self.simulation.world, self.interface.slices)
 
     def info(self) -> dict[str, NDArray]:
         """Return position and velocity."""

@@ -5,17 +5,19 @@ of the brain: a later change of a default does not change a trained agent. Nothi
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from robolearn.agents.modular import Layout, Modular
 from robolearn.agents.protocol import Agent
 from robolearn.agents.registry import make_agent
 from robolearn.config import Config, own_life_steps, parse_config
 from robolearn.definitions import data_folder, read_yaml
+from robolearn.envs.task import Task
 from robolearn.envs.vector_env import RobotVectorEnv, env_name
 from robolearn.errors import UserError, unknown_name
 from robolearn.shifts import ShiftPlan, parse_shifts
@@ -105,8 +107,18 @@ def build_agent(config: Config, env: RobotVectorEnv) -> Agent:
         env.task.observation_size,
         env.task.action_size,
         env.task.observation_scale,
+        modules=_layout(env.task) if config.agent.modules else None,
         **config.agent.hyper,
     )
+
+
+def _layout(task: Task) -> Layout:
+    """Return how the body of a task divides into legs.
+
+    Raises:
+        UserError: it does not.
+    """
+    return Layout(**task.leg_modules())
 
 
 def save_trained(
@@ -125,9 +137,12 @@ def save_trained(
         UserError: the system refused; older weights are intact.
     """
     path = folder / WEIGHTS
+    arrays = {"genome": genome.astype(np.float32), "input_scale": env.task.observation_scale}
+    if isinstance(agent, Modular):
+        arrays |= {f"modules.{name}": value for name, value in vars(agent.layout).items()}
     save_arrays(
         path,
-        {"genome": genome.astype(np.float32), "input_scale": env.task.observation_scale},
+        arrays,
         {
             "agent": agent.kind,
             "hyper": config.agent.hyper,
@@ -156,11 +171,14 @@ def load_trained(name_or_run: str | Path) -> TrainedAgent:
     arrays, saved = load_arrays(path, _KIND)
     try:
         genome = arrays["genome"]
+        names = [field.name for field in fields(Layout)]
+        modular = config.agent.modules is not None
         agent = make_agent(
             saved["agent"],
             saved["observation_size"],
             saved["action_size"],
             arrays["input_scale"],
+            modules=Layout(**{n: arrays[f"modules.{n}"] for n in names}) if modular else None,
             **saved["hyper"],
         )
     except KeyError as error:

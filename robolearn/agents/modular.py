@@ -1,0 +1,127 @@
+"""One small brain for every leg: a module that is evolved once and repeated, as in insects.
+
+Each leg's module has the same innate parameters and a state of its own, so that what it learns in
+life it learns for its leg alone. It senses the trunk, its own joints and foot, and its neighbours'
+feet, mirrored on the right, so that the two sides of a body need one genome. Genes are few, and a
+genome fits a body with more legs. Such a brain has met, in training, every leg that any leg lost.
+
+What is hard-wired is the layout: who is whose neighbour, which legs alternate, and the mirror.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from robolearn.agents.inputs import inverse_scale
+from robolearn.agents.protocol import Agent, Feedback, Float, Genome, Parameters, Trace, traces_of
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which observation elements each of L legs senses, and which action elements it drives.
+
+    Attributes:
+        inputs: (L, m) index of an observation element; o stands for a constant 1.
+        input_signs: (L, m) factor of each, 0 for a neighbour that a leg has not.
+        outputs: (L, k) index of an action element; no element has two drivers.
+        output_signs: (L, k) ±1, −1 where the mirrored motor turns the other way.
+    """
+
+    inputs: NDArray[np.int64]
+    input_signs: NDArray[np.float32]
+    outputs: NDArray[np.int64]
+    output_signs: NDArray[np.float32]
+
+
+class Modular:
+    """An agent that is `L` copies of `module`; the leading axis of its state is n · L, leg by leg.
+
+    Args:
+        module: the brain of one leg, of m observation and k action elements.
+        layout: of the body.
+        observation_size: o of the body.
+        action_size: a of the body; elements that no leg drives are zero.
+    """
+
+    def __init__(self, module: Agent, layout: Layout, observation_size: int, action_size: int):
+        self.module = module
+        self.kind = module.kind
+        self.layout = layout
+        self.legs = len(layout.inputs)
+        self.observation_size, self.action_size = observation_size, action_size
+
+    @property
+    def is_plastic(self) -> bool:
+        """Whether anything learns in life."""
+        return self.module.is_plastic
+
+    @property
+    def genome(self) -> Genome:
+        """The layout of one module's flat vector."""
+        return self.module.genome
+
+    def express(self, genomes: NDArray[Any]) -> Parameters:
+        """Turn genomes (n, g) into named parameters (n · L, ...)."""
+        parameters = self.module.express(genomes)
+        return {name: np.repeat(value, self.legs, axis=0) for name, value in parameters.items()}
+
+    def new_state(self, n: int) -> Any:
+        """Allocate the modules' state, (n · L, ...)."""
+        return self.module.new_state(n * self.legs)
+
+    def reset(
+        self,
+        parameters: Parameters,
+        state: Any,
+        ids: NDArray[np.int64],
+        rngs: list[np.random.Generator],
+    ) -> None:
+        """Start new lives of the individuals `ids`; every leg draws from a child of the stream."""
+        streams = [child for rng in rngs for child in rng.spawn(self.legs)]
+        self.module.reset(parameters, state, self._rows(ids), streams)
+
+    def act(
+        self, parameters: Parameters, state: Any, observation: Float, feedback: Feedback
+    ) -> Float:
+        """Return actions (n, a) in [-1, 1] and advance `state`; rows not alive get zero."""
+        n, layout = len(observation), self.layout
+        whole = np.ones((n, self.observation_size + 1), np.float32)
+        whole[:, :-1] = observation
+        sensed = (whole[:, layout.inputs] * layout.input_signs).reshape(n * self.legs, -1)
+        driven = self.module.act(parameters, state, sensed, self._to_legs(feedback))
+        action = np.zeros((n, self.action_size), np.float32)
+        action[:, layout.outputs] = driven.reshape(n, self.legs, -1) * layout.output_signs
+        return action
+
+    def finish(self, state: Any, feedback: Feedback, ids: NDArray[np.int64]) -> None:
+        """Hand over the last reward of the individuals `ids`."""
+        self.module.finish(state, self._to_legs(feedback), self._rows(ids))
+
+    def traces(self, state: Any) -> dict[str, Trace]:
+        """Return what the modules declare, all legs of an individual side by side."""
+        return {
+            name: trace._replace(values=trace.values.reshape(len(trace.values) // self.legs, -1))
+            for name, trace in traces_of(self.module, state).items()
+        }
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "spikes_per_s":  # only of modules that have spikes
+            rate = getattr(self.module, name)
+            return lambda state: rate(state).reshape(-1, self.legs).sum(axis=1)
+        raise AttributeError(name)
+
+    def _rows(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        return (np.asarray(ids)[:, None] * self.legs + np.arange(self.legs)).ravel()
+
+    def _to_legs(self, feedback: Feedback) -> Feedback:
+        fields = {f.name: getattr(feedback, f.name) for f in dataclasses.fields(feedback)}
+        return Feedback(**{name: np.repeat(value, self.legs) for name, value in fields.items()})
+
+
+def module_scale(layout: Layout, input_scale: ArrayLike | None, observation_size: int) -> Float:
+    """Return the typical magnitudes (m,) of what a module senses; that of the constant is 1."""
+    scale = 1.0 / inverse_scale(input_scale, observation_size)
+    return np.append(scale, np.float32(1.0))[layout.inputs[0]]

@@ -1,0 +1,196 @@
+"""A brain of one module a leg: what a leg senses and does, mirrored, and what stays its own."""
+
+import numpy as np
+import pytest
+
+from robolearn.agents.modular import Layout, Modular
+from robolearn.agents.protocol import Feedback
+from robolearn.agents.registry import make_agent
+from robolearn.config import parse_config
+from robolearn.envs.vector_env import RobotVectorEnv
+from robolearn.errors import UserError
+from robolearn.lifetime import live
+from robolearn.training import train
+from robolearn.zoo import build_agent, load_trained, make_env
+
+RECIPE = {
+    "name": "tiny",
+    "env": {"id": "robolearn/Quadruped-v0", "life_s": 0.4},
+    "agent": {"kind": "spiking", "modules": "legs", "hidden": 4},
+    "learning": {"kind": "openai_es", "population": 4, "generations": 2},
+    "tracking": {"wandb": "off"},
+}
+
+
+def recipe(**env):
+    return parse_config({**RECIPE, "env": {**RECIPE["env"], **env}}, "tiny")
+
+
+@pytest.fixture(name="body", params=["quadruped", "hexapod"])
+def _body(request):
+    return RobotVectorEnv(request.param, 2, max_episode_steps=20)
+
+
+def modular(env, kind="mlp", **hyper):
+    task = env.task
+    layout = Layout(**task.leg_modules())
+    return make_agent(
+        kind, task.observation_size, task.action_size, task.observation_scale, modules=layout,
+        **hyper,
+    )  # fmt: skip
+
+
+def mirror_of(env):
+    """Return (sources, signs) of observation and of action under a mirror from left to right.
+
+    Worked from the names of the parts, not from the layout under test.
+    """
+
+    def other(name):
+        here, there = ("left", "right") if "left" in name else ("right", "left")
+        return name.replace(here, there)
+
+    sources: list[int] = []
+    signs: list[float] = []
+    start = 0
+    model = env.task.simulation.model
+    direction, rotation = [1, -1, 1], [-1, 1, -1]
+
+    def turns(name):
+        """Return how the joint `name` and its mirror image agree in sense."""
+        return np.sign(model.joint(name).axis * rotation @ model.joint(other(name)).axis)
+
+    for part in env.task.observation_slices:
+        if part.name in ("up", "velocity", "angular_velocity"):
+            sources += range(start, start + 3)
+            signs += rotation if part.name == "angular_velocity" else direction
+        elif part.name == "clock":
+            sources += range(start, start + 2)
+            signs += [-1, -1]  # the other side steps half a cycle later
+        else:
+            names = list(part.sources)
+            sources += [start + names.index(other(name)) for name in names]
+            angles = part.name != "contact"
+            signs += [turns(name) if angles else 1 for name in names]
+        start += part.size
+    joints = [model.joint(int(model.actuator_trnid[i, 0])).name for i in range(model.nu)]
+    motors = [joints.index(other(name)) for name in joints]
+    return sources, signs, motors, [turns(name) for name in joints]
+
+
+def test_mirroring_what_is_sensed_mirrors_what_is_done(body):
+    """The claim of one genome for two sides, with layouts worked out in another way."""
+    agent = modular(body, hidden=[6])
+    rng = np.random.default_rng(0)
+    genomes = np.repeat(agent.genome.initial(rng)[None] * 3, 2, axis=0)
+    sources, signs, motors, motor_signs = mirror_of(body)
+    seen = rng.standard_normal(body.task.observation_size).astype(np.float32)
+    both = np.stack([seen, seen[sources] * np.float32(signs)])
+    state = agent.new_state(2)
+    parameters = agent.express(genomes)
+    streams = [np.random.default_rng(i) for i in range(2)]
+    agent.reset(parameters, state, np.arange(2), streams)
+    action = agent.act(parameters, state, both, Feedback.first(2))
+    assert np.abs(action[0]).min() > 0
+    np.testing.assert_allclose(action[1], action[0][motors] * motor_signs, atol=1e-6)
+
+
+def test_a_genome_fits_a_body_with_more_legs():
+    bodies = [RobotVectorEnv(name, 1, max_episode_steps=5) for name in ("quadruped", "hexapod")]
+    four, six = (modular(body, "spiking") for body in bodies)
+    assert (four.legs, six.legs) == (4, 6)
+    assert four.genome == six.genome
+    whole = make_agent("spiking", bodies[0].task.observation_size, 12)
+    assert four.genome.size < whole.genome.size
+
+
+def test_every_motor_has_one_driver(body):
+    layout = modular(body).layout
+    driven = layout.outputs.ravel()
+    assert sorted(driven) == list(range(body.task.action_size))
+
+
+def test_what_a_leg_learns_it_learns_for_itself():
+    """Only the first leg's own joints move: its weights change apart from those of the others."""
+    env = RobotVectorEnv("quadruped", 1, max_episode_steps=5)
+    agent = modular(env, "spiking", hidden=8)
+    rng = np.random.default_rng(1)
+    parameters = agent.express(
+        agent.genome.initial(rng)[None] + rng.standard_normal(agent.genome.size)
+    )
+    state = agent.new_state(1)
+    agent.reset(parameters, state, np.arange(1), [rng])
+    born = state.hidden_weight.copy()
+    seen = np.zeros((1, env.task.observation_size), np.float32)
+    seen[0, agent.layout.inputs[0, 9:15]] = 1.0  # joints of the first leg
+    for _ in range(20):
+        agent.act(parameters, state, seen, Feedback.first(1))
+    change = np.abs(state.hidden_weight - born).max(axis=(1, 2))
+    own = np.abs(state.hidden_weight - born)[:, :, 9:15].max(axis=(1, 2))
+    assert (change > 0).all()
+    assert own[0] > 0
+    assert (own[1:] < own[0]).all()
+
+
+def test_an_individual_does_not_depend_on_its_company():
+    config = recipe()
+    env = make_env(config, 3)
+    agent = build_agent(config, env)
+    rng = np.random.default_rng(2)
+    genomes = rng.standard_normal((3, agent.genome.size)).astype(np.float32)
+    together = live(env, agent, agent.express(genomes), [5, 6, 7])
+    alone = make_env(config, 1)
+    single = live(alone, build_agent(config, alone), agent.express(genomes[1:2]), [6])
+    assert single.total_reward[0] == together.total_reward[1]
+
+
+def test_a_silenced_individual_keeps_its_bits():
+    config = recipe()
+    env = make_env(config, 2)
+    agent = build_agent(config, env)
+    parameters = agent.express(np.ones((2, agent.genome.size), np.float32))
+    state = agent.new_state(2)
+    agent.reset(parameters, state, np.arange(2), [np.random.default_rng(i) for i in range(2)])
+    feedback = Feedback.first(2)
+    feedback.alive[0] = False
+    before = state.potential.copy()
+    action = agent.act(
+        parameters, state, np.ones((2, env.task.observation_size), np.float32), feedback
+    )
+    assert not action[0].any()
+    np.testing.assert_array_equal(state.potential[:4], before[:4])
+    assert (state.potential[4:] != before[4:]).any()
+
+
+def test_spikes_are_those_of_all_modules():
+    env = RobotVectorEnv("quadruped", 2, max_episode_steps=5)
+    agent = modular(env, "spiking")
+    state = agent.new_state(2)
+    state.readout_trace[:4] = 1.0
+    per_module = agent.module.spikes_per_s(state)
+    np.testing.assert_allclose(agent.spikes_per_s(state), [4 * per_module[0], 0.0])
+    assert not hasattr(modular(env, "mlp"), "spikes_per_s")
+
+
+def test_a_trained_one_is_rebuilt_from_its_files(tmp_path):
+    config = recipe()
+    train(config, tmp_path / "run", ["test"])
+    trained = load_trained(tmp_path / "run")
+    env = make_env(config, 1)
+    assert isinstance(trained.agent, Modular)
+    ours, theirs = build_agent(config, env).layout, trained.agent.layout
+    for name, value in vars(ours).items():
+        np.testing.assert_array_equal(getattr(theirs, name), value)
+
+
+def test_a_body_without_legs_is_refused():
+    config = parse_config(
+        {**RECIPE, "env": {"id": "robolearn/TMaze-v0"}, "agent": RECIPE["agent"]}, "tiny"
+    )
+    with pytest.raises(UserError, match=r"agent.modules = 'legs'.*tmaze.*no legs"):
+        build_agent(config, make_env(config, 1))
+
+
+def test_a_misspelt_division_is_told():
+    with pytest.raises(UserError, match=r"agent.modules = 'leg'.*did you mean 'legs'"):
+        parse_config({**RECIPE, "agent": {"kind": "spiking", "modules": "leg"}}, "tiny")
