@@ -7,7 +7,7 @@ from pathlib import Path
 from robolearn.adaptation.evaluation import Evaluation
 from robolearn.tracking.run import RunFolder
 from robolearn.training import open_wandb
-from robolearn.zoo import TrainedAgent
+from robolearn.zoo import TrainedAgent, name_of
 
 _COLUMNS = (
     "condition",
@@ -55,7 +55,10 @@ def keep_films(trained: TrainedAgent, files: Sequence[Path]) -> None:
 
 
 def _run_of(trained: TrainedAgent) -> RunFolder | None:
-    return RunFolder.open(trained.folder) if (trained.folder / "run.json").is_file() else None
+    """Return the run that an agent came from; None for the zoo's, and in another body."""
+    at_home = trained.name == name_of(trained.folder)
+    is_run = at_home and (trained.folder / "run.json").is_file()
+    return RunFolder.open(trained.folder) if is_run else None
 
 
 def _to_stderr(line: str) -> None:

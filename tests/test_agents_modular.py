@@ -6,10 +6,12 @@ import pytest
 from robolearn.agents.modular import Layout, Modular
 from robolearn.agents.protocol import Feedback
 from robolearn.agents.registry import make_agent
+from robolearn.comparing import evaluate_trained, protocol_of
 from robolearn.config import parse_config
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError
 from robolearn.lifetime import live
+from robolearn.mirroring import keep_evaluation
 from robolearn.training import train
 from robolearn.zoo import build_agent, load_trained, make_env
 
@@ -85,7 +87,7 @@ def test_mirroring_what_is_sensed_mirrors_what_is_done(body):
     genomes = np.repeat(agent.genome.initial(rng)[None] * 3, 2, axis=0)
     sources, signs, motors, motor_signs = mirror_of(body)
     seen = rng.standard_normal(body.task.observation_size).astype(np.float32)
-    both = np.stack([seen, seen[sources] * np.float32(signs)])
+    both = np.stack([seen, seen[sources] * np.array(signs, np.float32)])
     state = agent.new_state(2)
     parameters = agent.express(genomes)
     streams = [np.random.default_rng(i) for i in range(2)]
@@ -181,6 +183,26 @@ def test_a_trained_one_is_rebuilt_from_its_files(tmp_path):
     ours, theirs = build_agent(config, env).layout, trained.agent.layout
     for name, value in vars(ours).items():
         np.testing.assert_array_equal(getattr(theirs, name), value)
+
+
+def test_a_trained_one_moves_into_a_body_with_more_legs(tmp_path):
+    train(recipe(shifts=["limb_damage:front_left:dead@0.2s"]), tmp_path / "run", ["test"])
+    moved = load_trained(f"{tmp_path / 'run'}@robolearn/Hexapod-v0")
+    assert (moved.env_name, moved.agent.action_size) == ("hexapod", 18)
+    assert moved.trained_on == ()
+    np.testing.assert_array_equal(moved.genome, load_trained(tmp_path / "run").genome)
+    env = make_env(moved.config, 1)
+    assert live(env, moved.agent, moved.agent.express(moved.genome[None]), [1]).steps[0] > 1
+    protocol = protocol_of("hexapod", None, 1, ["limb_damage:front_left:dead"])
+    keep_evaluation(moved, evaluate_trained(moved, protocol, 0, None, None, None))
+    assert not (tmp_path / "run" / "evaluation.json").exists()  # that page is its own body's
+
+
+def test_a_brain_of_one_piece_does_not_move(tmp_path):
+    whole = parse_config({**RECIPE, "agent": {"kind": "mlp", "hidden": [3]}}, "tiny")
+    train(whole, tmp_path / "run", ["test"])
+    with pytest.raises(UserError, match=r"@robolearn/Hexapod-v0: a genome of 168 .*modules fit"):
+        load_trained(f"{tmp_path / 'run'}@robolearn/Hexapod-v0")
 
 
 def test_a_body_without_legs_is_refused():

@@ -18,7 +18,7 @@ from robolearn.agents.registry import make_agent
 from robolearn.config import Config, own_life_steps, parse_config
 from robolearn.definitions import data_folder, read_yaml
 from robolearn.envs.task import Task
-from robolearn.envs.vector_env import RobotVectorEnv, env_name
+from robolearn.envs.vector_env import RobotVectorEnv, env_ids, env_name
 from robolearn.errors import UserError, unknown_name
 from robolearn.shifts import ShiftPlan, parse_shifts
 from robolearn.tracking.checkpoint import load_arrays, save_arrays
@@ -160,9 +160,15 @@ def save_trained(
 def load_trained(name_or_run: str | Path) -> TrainedAgent:
     """Load a zoo agent or the best agent of a run.
 
+    `AGENT@ENV`, such as `runs/x/seed-0@robolearn/Hexapod-v0`, is the same genome in another body.
+
     Raises:
-        UserError: there is no such agent, or its files are broken; nothing is ever unpickled.
+        UserError: there is no such agent, or its files are broken; nothing is ever unpickled; or
+            its genome does not fit the other body.
     """
+    address, at, env_id = str(name_or_run).rpartition("@")
+    if at and env_id in env_ids():
+        return _moved(load_trained(address), env_id)
     folder = find_agent(name_or_run)
     config = parse_config(read_yaml(folder / "config.yaml"), str(folder / "config.yaml"))
     path = folder / WEIGHTS
@@ -191,6 +197,27 @@ def load_trained(name_or_run: str | Path) -> TrainedAgent:
             f"got shape {genome.shape}"
         )
     return TrainedAgent(name_of(folder), agent, genome, config, folder)
+
+
+def _moved(trained: TrainedAgent, env_id: str) -> TrainedAgent:
+    """Return a trained agent in the body of another env, where it has met no shift yet.
+
+    Its genome must fit: that of a leg's module fits any number of legs that are built alike.
+
+    Raises:
+        UserError: it does not.
+    """
+    name = f"{trained.name}@{env_id}"
+    content = trained.config.to_mapping()
+    content["env"] = {"id": env_id, "life_s": trained.config.env.life_s}
+    config = parse_config(content, name)
+    agent = build_agent(config, make_env(config, 1))
+    if agent.genome != trained.agent.genome:
+        raise UserError(
+            f"{name}: a genome of {trained.agent.genome.size} elements does not fit this body, "
+            f"which takes {agent.genome.size}; brains of modules fit (agent.modules = legs)"
+        )
+    return TrainedAgent(name, agent, trained.genome, config, trained.folder)
 
 
 def find_agent(name_or_run: str | Path) -> Path:
