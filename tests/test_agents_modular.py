@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from robolearn.agents.modular import Layout, Modular
+from robolearn.agents.modular import Modular
+from robolearn.agents.module_layout import Layout
 from robolearn.agents.protocol import Feedback
 from robolearn.agents.registry import make_agent
 from robolearn.comparing import evaluate_trained, protocol_of

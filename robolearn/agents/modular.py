@@ -9,31 +9,16 @@ What is hard-wired is the layout: who is whose neighbour, which legs alternate, 
 """
 
 import dataclasses
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numba import prange
+from numpy.typing import NDArray
 
-from robolearn.agents.inputs import inverse_scale
+from robolearn.agents.inputs import read_observation
+from robolearn.agents.module_layout import Layout
 from robolearn.agents.protocol import Agent, Feedback, Float, Genome, Parameters, Trace, traces_of
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Which observation elements each of L legs senses, and which action elements it drives.
-
-    Attributes:
-        inputs: (L, m) index of an observation element; o stands for a constant 1.
-        input_signs: (L, m) factor of each, 0 for a neighbour that a leg has not.
-        outputs: (L, k) index of an action element; no element has two drivers.
-        output_signs: (L, k) ±1, −1 where the mirrored motor turns the other way.
-    """
-
-    inputs: NDArray[np.int64]
-    input_signs: NDArray[np.float32]
-    outputs: NDArray[np.int64]
-    output_signs: NDArray[np.float32]
+from robolearn.neurons.compilation import kernel
 
 
 class Modular:
@@ -88,9 +73,9 @@ class Modular:
     ) -> Float:
         """Return actions (n, a) in [-1, 1] and advance `state`; rows not alive get zero."""
         n, layout = len(observation), self.layout
-        whole = np.ones((n, self.observation_size + 1), np.float32)
-        whole[:, :-1] = observation
-        sensed = (whole[:, layout.inputs] * layout.input_signs).reshape(n * self.legs, -1)
+        sensed = np.empty((n * self.legs, layout.inputs.shape[1]), np.float32)
+        seen = read_observation(observation, n, self.observation_size)
+        _sense(seen, layout.inputs, layout.input_signs, sensed)
         driven = self.module.act(parameters, state, sensed, self._to_legs(feedback))
         action = np.zeros((n, self.action_size), np.float32)
         action[:, layout.outputs] = driven.reshape(n, self.legs, -1) * layout.output_signs
@@ -121,7 +106,13 @@ class Modular:
         return Feedback(**{name: np.repeat(value, self.legs) for name, value in fields.items()})
 
 
-def module_scale(layout: Layout, input_scale: ArrayLike | None, observation_size: int) -> Float:
-    """Return the typical magnitudes (m,) of what a module senses; that of the constant is 1."""
-    scale = 1.0 / inverse_scale(input_scale, observation_size)
-    return np.append(scale, np.float32(1.0))[layout.inputs[0]]
+@kernel
+def _sense(observation, inputs, signs, sensed):
+    """Write what each leg senses, (n · L, m), of observations (n, o); element o is a constant 1."""
+    legs, size = inputs.shape[0], observation.shape[1]
+    for row in prange(observation.shape[0]):
+        for leg in range(legs):
+            for k in range(inputs.shape[1]):
+                source = inputs[leg, k]
+                x = observation[row, source] if source < size else np.float32(1.0)
+                sensed[row * legs + leg, k] = signs[leg, k] * x

@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 
 from numpy.typing import ArrayLike
 
-from robolearn.agents.modular import Layout, Modular, module_scale
+from robolearn.agents.module_layout import Layout, module_scale
 from robolearn.agents.protocol import Agent
 from robolearn.definitions import definition_folder, definition_names, read_yaml
 from robolearn.errors import UserError, unknown_name
@@ -128,6 +128,8 @@ def make_agent(
         UserError: unknown kind or hyperparameter, wrong type or range, bad size or scale.
     """
     if modules is not None:
+        from robolearn.agents.modular import Modular  # not for those who only list
+
         scale = module_scale(modules, input_scale, observation_size)
         senses, motors = modules.inputs.shape[1], modules.outputs.shape[1]
         module = make_agent(kind, senses, motors, scale, **hyper)

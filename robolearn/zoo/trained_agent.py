@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robolearn.agents.modular import Layout, Modular
+from robolearn.agents.module_layout import Layout
 from robolearn.agents.protocol import Agent
 from robolearn.agents.registry import make_agent
 from robolearn.config import Config, own_life_steps, parse_config
@@ -138,8 +138,9 @@ def save_trained(
     """
     path = folder / WEIGHTS
     arrays = {"genome": genome.astype(np.float32), "input_scale": env.task.observation_scale}
-    if isinstance(agent, Modular):
-        arrays |= {f"modules.{name}": value for name, value in vars(agent.layout).items()}
+    layout = getattr(agent, "layout", None)  # only brains of modules have one
+    if isinstance(layout, Layout):
+        arrays |= {f"modules.{name}": value for name, value in vars(layout).items()}
     save_arrays(
         path,
         arrays,
