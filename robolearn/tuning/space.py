@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 _FORM = "such as learning.sigma=0.05..0.5:log or agent.hidden=16,32,64"
-# Values of the first are whatever the env defines: the config's own check knows them.
-_OPEN = "env.parameters."
-# Trials differ by what is tuned alone; the name and what is kept decide no score.
-_NOT_TUNED = ("seed", "name", "tracking.")
+# Another env, or other validations, would be another score and no better one.
+_TUNED = ("agent.", "learning.")
+_NOT_TUNED = ("agent.control_step_s", "learning.validate_every", "learning.validation_lives")
 _END = "...\n"  # how YAML ends a document that is one plain value
 _DIGITS = 4  # of a number drawn: what is trained is what the final command says
 
@@ -97,12 +96,11 @@ def _parse(text: str, known: dict[str, Any]) -> Dimension:
         raise UserError(
             f"--space {text!r} must be key=LOW..HIGH, with :log or not, or key=A,B: {_FORM}"
         )
-    if not key.startswith(_OPEN):
-        tunable = [name for name in known if not name.startswith(_NOT_TUNED)]
-        if key not in tunable:
-            raise unknown_name("key of --space", key, tunable)
+    tunable = [name for name in known if name.startswith(_TUNED) and name not in _NOT_TUNED]
+    if key not in tunable:
+        raise unknown_name("key of --space", key, tunable)
     if ".." in rest:
-        return _parse_range(text, key, rest, known.get(key))
+        return _parse_range(text, key, rest, known[key])
     values = parse_yaml(f"[{rest}]", f"--space {text!r}")
     for value in values:
         if not isinstance(value, bool | int | float | str | None):
