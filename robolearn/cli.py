@@ -5,7 +5,8 @@ import shlex
 import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -109,6 +110,44 @@ def train(
             training.train(resolved, folder, sys.argv)
 
         _train_one(begin, folder, extensions)
+
+
+@app.command()
+def tune(
+    config: Annotated[
+        str, typer.Argument(metavar="CONFIG", help="A recipe: a path, or a name in configs/.")
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="The same for all trials."),
+    ] = None,
+    space: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="learning.sigma=0.05..0.5:log (a range) or agent.hidden=16,32 (a choice); repeat."
+        ),
+    ] = None,
+    trials: Annotated[int, typer.Option(help="In all, with those already there.", min=1)] = 20,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the search; by default runs/<name>/tuning.")
+    ] = None,
+    extensions: Extensions = None,
+) -> None:
+    """Search for good values of a recipe's keys; the same command again goes on, or shares."""
+    from robolearn.config import load_config
+    from robolearn.tuning.study import Tuning
+    from robolearn.tuning.verdict import print_verdict
+
+    _load_extensions(extensions)
+    folder = out or Path("runs") / load_config(config, overrides or []).name / "tuning"
+    tuning = Tuning(config, overrides or [], space or [], folder, sys.argv)
+    try:
+        with _sigterm_interrupts():
+            tuning.run(trials)
+    except KeyboardInterrupt as interrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        raise typer.Exit(128 + _signal_of(interrupt)) from None
+    print_verdict(tuning, extensions or [])
 
 
 @app.command()
@@ -316,27 +355,38 @@ def _train_one(
     start: Callable[[], bool | None], folder: Path, extensions: list[Path] | None
 ) -> bool | None:
     """Train one run and print its folder; on Ctrl-C or SIGTERM print how to go on, and exit."""
-
-    def stop(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt(number)
-
-    before = signal.signal(signal.SIGTERM, stop)
     try:
-        trained = start()
+        with _sigterm_interrupts():
+            trained = start()
     except KeyboardInterrupt as interrupt:
-        number = interrupt.args[0] if interrupt.args else signal.SIGINT
         if (folder / "run.json").is_file():
             rest = "".join(f" --with {shlex.quote(str(file))}" for file in extensions or [])
             command = f"robolearn train --resume {shlex.quote(str(folder))}{rest}"
             print(f"interrupted; go on with: {command}", file=sys.stderr)
         else:
             print("interrupted before the training began", file=sys.stderr)
-        raise typer.Exit(128 + number) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        raise typer.Exit(128 + _signal_of(interrupt)) from None
     if trained is not False:
         _print_folder(folder)
     return trained
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt(number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _signal_of(interrupt: KeyboardInterrupt) -> int:
+    return interrupt.args[0] if interrupt.args else signal.SIGINT
 
 
 def _print_folder(folder: Path) -> None:

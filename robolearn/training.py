@@ -31,13 +31,24 @@ _BIRTH = 10
 _WANDB_FILE = "wandb.json"
 
 
-def train(config: Config, out: Path, command: list[str]) -> None:
+# Hears iterations done and score of each validation, and may raise `TrainingStopped`.
+Listener = Callable[[int, float], None]
+
+
+class TrainingStopped(KeyboardInterrupt):
+    """A listener has seen enough: the run is left as after Ctrl-C, and could be resumed."""
+
+
+def train(
+    config: Config, out: Path, command: list[str], on_validation: Listener | None = None
+) -> None:
     """Train from the beginning in the new run folder `out`.
 
     Args:
         config: the whole run.
         out: must not exist, or be empty; made only after everything has been checked.
         command: the command line word by word, kept in the folder.
+        on_validation: hears iterations done and score of each validation.
 
     Raises:
         UserError: the folder holds something, or the config does not fit its env.
@@ -46,10 +57,10 @@ def train(config: Config, out: Path, command: list[str]) -> None:
     session = _Session(config)
     _clear_stillborn(out)
     with RunFolder.create(out, config.to_mapping(), command) as run:
-        session.learn(run)
+        session.learn(run, on_validation)
 
 
-def resume(out: Path, command: list[str]) -> bool:
+def resume(out: Path, command: list[str], on_validation: Listener | None = None) -> bool:
     """Go on with a run that was interrupted.
 
     Evolution ends in the same bits as if it never was; deep RL goes on from its weights, moments
@@ -70,7 +81,7 @@ def resume(out: Path, command: list[str]) -> bool:
     session = _Session(config)
     with RunFolder.resume(out, command) as run:
         session.load(run)
-        session.learn(run)
+        session.learn(run, on_validation)
     return True
 
 
@@ -130,7 +141,7 @@ class _Session:
             ) from None
         run.rewind(iteration - 1)
 
-    def learn(self, run: RunFolder) -> None:
+    def learn(self, run: RunFolder, on_validation: Listener | None = None) -> None:
         """Do the iterations that are left, and leave the best agent in the run folder."""
         config, learner = self.config, self.learner
         iterations = config.learning.iterations
@@ -144,14 +155,17 @@ class _Session:
             unsaved = None  # the last whole iteration, if it has no checkpoint
             try:
                 while learner.iteration < iterations:
-                    watched = self._iterate(run, wandb)
+                    metrics = self._iterate(run, wandb)
                     done = learner.iteration
                     unsaved = done, learner.state()
                     if done % config.tracking.checkpoint_every == 0 or done == iterations:
                         run.checkpoints.save(done, *unsaved[1])
                         unsaved = None
                     self._film(run, wandb, progress.message)
+                    watched = self._watched(metrics)
                     progress.update(done, watched, steps=learner.total_steps - steps_before)
+                    if on_validation is not None and "validation/score" in metrics:
+                        on_validation(done, metrics["validation/score"])
             except KeyboardInterrupt:
                 if unsaved is not None:
                     run.checkpoints.save(unsaved[0], *unsaved[1])
@@ -160,7 +174,7 @@ class _Session:
             wandb.log_artifact([weights, run.path / "config.yaml"], config.name, "agent")
 
     def _iterate(self, run: RunFolder, wandb: WandbLog) -> dict[str, float]:
-        """Learn, validate where it is due, and log; returns the few figures that a user watches."""
+        """Learn, validate where it is due, and log; returns what was logged."""
         learning, learner = self.config.learning, self.learner
         iteration = learner.step()
         metrics = iteration.metrics
@@ -173,8 +187,12 @@ class _Session:
                 self._save_best(run)
         run.log(iteration.index, metrics)
         wandb.log(iteration.index, metrics)
+        return metrics
+
+    def _watched(self, metrics: dict[str, float]) -> dict[str, float]:
+        """Return the few figures that a user watches."""
         # Two short figures: with pace and ETA they fit a terminal of 80 columns.
-        watched = {"fitness": "fitness/mean", learner.env.task.performance_unit: "performance"}
+        watched = {"fitness": "fitness/mean", self.learner.env.task.performance_unit: "performance"}
         return {label: round(metrics[name], 2) for label, name in watched.items()}
 
     def _save_best(self, run: RunFolder) -> Path:

@@ -36,6 +36,7 @@ ON_TOP = {
     "config",
     "zoo",
     "training",
+    "tuning",
     "filming",
     "evaluating",
     "comparing",
