@@ -94,6 +94,7 @@ def write_pages() -> list[dict[str, Any]]:
         {"Python": write_api()},
         {
             "Notes": [
+                {"Results": "results.md"},
                 {"Architecture": "architecture.md"},
                 {"Resuming": "resume.md"},
                 {"Films without a display": "headless.md"},
