@@ -133,7 +133,7 @@ def tune(
     ] = None,
     extensions: Extensions = None,
 ) -> None:
-    """Search for good values of a recipe's keys; the same command again goes on, or shares."""
+    """Search for good values of the keys of a recipe, resumably."""
     from robolearn.config import load_config
     from robolearn.tuning.study import Tuning
     from robolearn.tuning.verdict import print_verdict
