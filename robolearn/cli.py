@@ -5,14 +5,14 @@ import shlex
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from robolearn.errors import UserError
+from robolearn.exits import drop_output, fail, signal_of, sigterm_interrupts, warn_in_one_line
 
 app = typer.Typer(
     name="robolearn",
@@ -142,11 +142,11 @@ def tune(
     folder = out or Path("runs") / load_config(config, overrides or []).name / "tuning"
     tuning = Tuning(config, overrides or [], space or [], folder, sys.argv)
     try:
-        with _sigterm_interrupts():
+        with sigterm_interrupts():
             tuning.run(trials)
     except KeyboardInterrupt as interrupt:
         print("interrupted; the same command goes on", file=sys.stderr)
-        raise typer.Exit(128 + _signal_of(interrupt)) from None
+        raise typer.Exit(128 + signal_of(interrupt)) from None
     print_verdict(tuning, extensions or [])
 
 
@@ -324,7 +324,7 @@ def parse_seeds(text: str) -> list[int]:
 
 def main() -> None:
     """Run the command line; mistakes of the user end with one line and exit code 2."""
-    warnings.showwarning = _warn_in_one_line
+    warnings.showwarning = warn_in_one_line
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started us
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
@@ -335,19 +335,19 @@ def main() -> None:
         code = app(prog_name="robolearn", standalone_mode=False)
         sys.stdout.flush()
     except UserError as error:
-        code = _fail(str(error))
+        code = fail(str(error))
     except usage_error as error:
         verb = error.ctx.command_path if error.ctx is not None else "robolearn"
-        code = _fail(f"{' '.join(error.format_message().split())} (see {verb} --help)")
+        code = fail(f"{' '.join(error.format_message().split())} (see {verb} --help)")
     except typer.Abort:
         code = 128 + signal.SIGINT
     except BrokenPipeError:  # whoever read us has seen enough
         code = 128 + signal.SIGPIPE
-        _drop_output()
+        drop_output()
     except OSError as error:  # a full disk, a forbidden folder
-        _drop_output()
+        drop_output()
         where = f"{error.filename}: " if error.filename else ""
-        code = _fail(f"{where}{error.strerror or error}")
+        code = fail(f"{where}{error.strerror or error}")
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -356,7 +356,7 @@ def _train_one(
 ) -> bool | None:
     """Train one run and print its folder; on Ctrl-C or SIGTERM print how to go on, and exit."""
     try:
-        with _sigterm_interrupts():
+        with sigterm_interrupts():
             trained = start()
     except KeyboardInterrupt as interrupt:
         if (folder / "run.json").is_file():
@@ -365,35 +365,17 @@ def _train_one(
             print(f"interrupted; go on with: {command}", file=sys.stderr)
         else:
             print("interrupted before the training began", file=sys.stderr)
-        raise typer.Exit(128 + _signal_of(interrupt)) from None
+        raise typer.Exit(128 + signal_of(interrupt)) from None
     if trained is not False:
         _print_folder(folder)
     return trained
-
-
-@contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does."""
-
-    def stop(number: int, frame: Any) -> None:
-        raise KeyboardInterrupt(number)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _signal_of(interrupt: KeyboardInterrupt) -> int:
-    return interrupt.args[0] if interrupt.args else signal.SIGINT
 
 
 def _print_folder(folder: Path) -> None:
     try:
         print(folder, flush=True)
     except BrokenPipeError:  # the runs that follow go on all the same
-        _drop_output()
+        drop_output()
 
 
 def _load_extensions(files: list[Path] | None) -> None:
@@ -402,20 +384,3 @@ def _load_extensions(files: list[Path] | None) -> None:
     load_installed()
     for file in files or ():
         load_extension(file)
-
-
-def _fail(message: str) -> int:
-    try:
-        print(f"error: {message}", file=sys.stderr, flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    return 2
-
-
-def _drop_output() -> None:
-    """Send what is still to be printed nowhere, so that the interpreter exits in silence."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
-def _warn_in_one_line(message: Warning | str, *_: Any) -> None:
-    print(f"warning: {message}", file=sys.stderr)

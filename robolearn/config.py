@@ -305,6 +305,8 @@ def _check_actor(agent: AgentSection, learner: str) -> None:
     """Check that a learner of deep RL can train this brain: only networks that it builds itself."""
     from robolearn.learning.deep_rl import LEARNERS
 
+    if agent.modules is not None:
+        raise UserError(f"agent.modules = {agent.modules!r}: {learner} trains one brain for a body")
     for key, wanted in LEARNERS[learner].actor.items():
         given = agent.kind if key == "kind" else agent.hyper[key]
         if given != wanted:

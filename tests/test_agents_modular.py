@@ -1,8 +1,11 @@
 """A brain of one module a leg: what a leg senses and does, mirrored, and what stays its own."""
 
+import math
+
 import numpy as np
 import pytest
 
+from robolearn.adaptation.cost import synaptic_operations_per_s
 from robolearn.agents.modular import Modular
 from robolearn.agents.module_layout import Layout
 from robolearn.agents.protocol import Feedback
@@ -107,6 +110,22 @@ def test_a_genome_fits_a_body_with_more_legs():
     assert four.genome.size < whole.genome.size
 
 
+def test_a_leg_senses_and_drives_its_own_joints_and_foot(body):
+    layout, legs = modular(body).layout, list(body.task.simulation.world.legs)
+    sources = [
+        name
+        for part in body.task.observation_slices
+        for name in (part.sources if len(part.sources) == part.size else part.sources * part.size)
+    ]
+    model = body.task.simulation.model
+    joints = [model.joint(int(model.actuator_trnid[i, 0])).name for i in range(model.nu)]
+    for leg, inputs, outputs in zip(legs, layout.inputs, layout.outputs, strict=True):
+        own = [sources[k] for k in inputs[9:16]]  # after the trunk: angles, velocities, foot
+        assert own[:3] == own[3:6] == [joints[k] for k in outputs]
+        assert all(name.startswith(leg) for name in own)
+        assert own[6] == f"{leg}_foot"
+
+
 def test_every_motor_has_one_driver(body):
     layout = modular(body).layout
     driven = layout.outputs.ravel()
@@ -175,6 +194,13 @@ def test_spikes_are_those_of_all_modules():
     assert not hasattr(modular(env, "mlp"), "spikes_per_s")
 
 
+def test_the_synapses_of_all_modules_cost():
+    agent = modular(RobotVectorEnv("quadruped", 1, max_episode_steps=5), "mlp", hidden=[6])
+    senses = 9 + 2 * 3 + 4 + 2 + 1  # trunk, joints, feet, clock, place
+    by_hand = 4 * (senses * 6 + 6 * 3) / 0.02
+    assert synaptic_operations_per_s(agent, math.nan, 0.02) == pytest.approx(by_hand)
+
+
 def test_a_trained_one_is_rebuilt_from_its_files(tmp_path):
     config = recipe()
     train(config, tmp_path / "run", ["test"])
@@ -206,11 +232,23 @@ def test_a_brain_of_one_piece_does_not_move(tmp_path):
         load_trained(f"{tmp_path / 'run'}@robolearn/Hexapod-v0")
 
 
+def test_an_unknown_body_is_told(tmp_path):
+    train(recipe(), tmp_path / "run", ["test"])
+    with pytest.raises(UserError, match=r"Hexpod-v0.*did you mean 'robolearn/Hexapod-v0'"):
+        load_trained(f"{tmp_path / 'run'}@robolearn/Hexpod-v0")
+
+
+def test_deep_rl_refuses_modules():
+    content = {**RECIPE, "agent": {"kind": "policy", "modules": "legs"}}
+    with pytest.raises(UserError, match=r"agent.modules = 'legs': ppo trains one brain"):
+        parse_config({**content, "learning": {"kind": "ppo"}}, "tiny")
+
+
 def test_a_body_without_legs_is_refused():
     config = parse_config(
         {**RECIPE, "env": {"id": "robolearn/TMaze-v0"}, "agent": RECIPE["agent"]}, "tiny"
     )
-    with pytest.raises(UserError, match=r"agent.modules = 'legs'.*tmaze.*no legs"):
+    with pytest.raises(UserError, match=r"agent.modules = 'legs'.*tmaze is no body.*legs"):
         build_agent(config, make_env(config, 1))
 
 

@@ -43,6 +43,7 @@ ON_TOP = {
     "reporting",
     "mirroring",
     "listing",
+    "exits",
     "extensions",
     "bench",
     "watching",

@@ -143,10 +143,11 @@ class Task:
         """Return how observation and action divide into legs, by name as in `agents.modular`.
 
         Raises:
-            UserError: the task's body does not walk on legs.
+            UserError: the task does not tell its observations leg by leg.
         """
         raise UserError(
-            f"agent.modules = 'legs': the body {self.simulation.world.name!r} has no legs to divide"
+            f"agent.modules = 'legs': {self.simulation.world.name} is no body that the task 'walk' "
+            "divides into legs"
         )
 
     def info(self) -> dict[str, NDArray]:

@@ -17,8 +17,7 @@ from robolearn.agents.protocol import Agent
 from robolearn.agents.registry import make_agent
 from robolearn.config import Config, own_life_steps, parse_config
 from robolearn.definitions import data_folder, read_yaml
-from robolearn.envs.task import Task
-from robolearn.envs.vector_env import RobotVectorEnv, env_ids, env_name
+from robolearn.envs.vector_env import RobotVectorEnv, env_name
 from robolearn.errors import UserError, unknown_name
 from robolearn.shifts import ShiftPlan, parse_shifts
 from robolearn.tracking.checkpoint import load_arrays, save_arrays
@@ -107,18 +106,9 @@ def build_agent(config: Config, env: RobotVectorEnv) -> Agent:
         env.task.observation_size,
         env.task.action_size,
         env.task.observation_scale,
-        modules=_layout(env.task) if config.agent.modules else None,
+        modules=Layout(**env.task.leg_modules()) if config.agent.modules else None,
         **config.agent.hyper,
     )
-
-
-def _layout(task: Task) -> Layout:
-    """Return how the body of a task divides into legs.
-
-    Raises:
-        UserError: it does not.
-    """
-    return Layout(**task.leg_modules())
 
 
 def save_trained(
@@ -168,7 +158,7 @@ def load_trained(name_or_run: str | Path) -> TrainedAgent:
             its genome does not fit the other body.
     """
     address, at, env_id = str(name_or_run).rpartition("@")
-    if at and env_id in env_ids():
+    if at and not Path(name_or_run).exists():
         return _moved(load_trained(address), env_id)
     folder = find_agent(name_or_run)
     config = parse_config(read_yaml(folder / "config.yaml"), str(folder / "config.yaml"))
@@ -178,14 +168,12 @@ def load_trained(name_or_run: str | Path) -> TrainedAgent:
     arrays, saved = load_arrays(path, _KIND)
     try:
         genome = arrays["genome"]
-        names = [field.name for field in fields(Layout)]
-        modular = config.agent.modules is not None
         agent = make_agent(
             saved["agent"],
             saved["observation_size"],
             saved["action_size"],
             arrays["input_scale"],
-            modules=Layout(**{n: arrays[f"modules.{n}"] for n in names}) if modular else None,
+            modules=_saved_layout(arrays) if config.agent.modules else None,
             **saved["hyper"],
         )
     except KeyError as error:
@@ -198,6 +186,10 @@ def load_trained(name_or_run: str | Path) -> TrainedAgent:
             f"got shape {genome.shape}"
         )
     return TrainedAgent(name_of(folder), agent, genome, config, folder)
+
+
+def _saved_layout(arrays: dict[str, NDArray[Any]]) -> Layout:
+    return Layout(**{field.name: arrays[f"modules.{field.name}"] for field in fields(Layout)})
 
 
 def _moved(trained: TrainedAgent, env_id: str) -> TrainedAgent:
