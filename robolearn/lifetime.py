@@ -102,7 +102,7 @@ def live(
     total, steps = np.zeros(n), np.zeros(n, np.int64)
     fell, unstable = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
     performance = np.zeros((span, n), np.float32)  # a step's figures lie together
-    sums = {name: np.zeros(n) for name in env.task.reward_names}
+    sums = {name: np.zeros(n) for name in env.task.rewards}
     for step in range(span):
         np.less(step, frozen_from, out=feedback.plastic)
         np.less(step, quiet_from, out=feedback.explore)
