@@ -175,13 +175,13 @@ def test_a_silenced_individual_keeps_its_bits():
     agent.reset(parameters, state, np.arange(2), [np.random.default_rng(i) for i in range(2)])
     feedback = Feedback.first(2)
     feedback.alive[0] = False
-    before = state.potential.copy()
+    before = state.readout_trace.copy()
     action = agent.act(
         parameters, state, np.ones((2, env.task.observation_size), np.float32), feedback
     )
     assert not action[0].any()
-    np.testing.assert_array_equal(state.potential[:4], before[:4])
-    assert (state.potential[4:] != before[4:]).any()
+    np.testing.assert_array_equal(state.readout_trace[:4], before[:4])
+    assert (state.readout_trace[4:] != before[4:]).any()
 
 
 def test_spikes_are_those_of_all_modules():
@@ -196,7 +196,7 @@ def test_spikes_are_those_of_all_modules():
 
 def test_the_synapses_of_all_modules_cost():
     agent = modular(RobotVectorEnv("quadruped", 1, max_episode_steps=5), "mlp", hidden=[6])
-    senses = 9 + 2 * 3 + 4 + 2 + 1  # trunk, joints, feet, clock, place
+    senses = 9 + 7 + 5 * 4 + 2 + 1  # trunk, own joints and foot, those of neighbours, clock, place
     by_hand = 4 * (senses * 6 + 6 * 3) / 0.02
     assert synaptic_operations_per_s(agent, math.nan, 0.02) == pytest.approx(by_hand)
 

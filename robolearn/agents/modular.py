@@ -1,9 +1,10 @@
 """One small brain for every leg: a module that is evolved once and repeated, as in insects.
 
 Each leg's module has the same innate parameters and a state of its own, so that what it learns in
-life it learns for its leg alone. It senses the trunk, its own joints and foot, and its neighbours'
-feet, mirrored on the right, so that the two sides of a body need one genome. Genes are few, and a
-genome fits a body with more legs. Such a brain has met, in training, every leg that any leg lost.
+life it learns for its leg alone. It senses the trunk, its own joints and foot, and those of its
+neighbours, mirrored on the right, so that the two sides of a body need one genome. Genes are few,
+and a genome fits a body with more legs. Such a brain has met, in training, every leg that any leg
+lost.
 
 What is hard-wired is the layout: who is whose neighbour, which legs alternate, and the mirror.
 """

@@ -2,9 +2,11 @@
 
 All is derived from the scene: sides and order from where the legs stand, mirrored motors from the
 axes of their joints. A module senses, in this order: the trunk, its own joints' angles and
-velocities, its foot, the feet of its neighbours (across, ahead, behind), the gait clock, and its
-place from front (1) to rear (−1). What a right leg senses and does is mirrored. Neighbouring legs,
-across and along, get the clock in antiphase: a trot on four legs, a tripod on six.
+velocities, its foot, joint angles and foot of each neighbour (across, ahead, behind, and across
+from those two), the gait clock, and its place from front (1) to rear (−1). What a right leg senses
+and does is mirrored; of a neighbour it feels what the neighbour itself does. Neighbouring legs,
+across and along, get the clock in antiphase: a trot on four legs, a tripod on six. Insects' legs
+are coupled likewise, by position and load of their neighbours (Cruse 1990, Trends Neurosci. 13:15).
 """
 
 import mujoco
@@ -45,10 +47,13 @@ def leg_modules(world: World, slices: dict[str, slice]) -> dict[str, NDArray]:
     observation_size = max(part.stop for part in slices.values())
     first = legs[0]
     rows: dict[str, list] = {"inputs": [], "input_signs": [], "outputs": [], "output_signs": []}
+    mirrors = [
+        [_mirror(data.xaxis[j], data.xaxis[k], bool(right != is_right[0]))
+         for j, k in zip(first.joints, leg.joints, strict=True)]
+        for leg, right in zip(legs, is_right, strict=True)
+    ]  # fmt: skip
     for i, leg in enumerate(legs):
         right, r = bool(is_right[i]), int(rank[i])
-        mirror = [_mirror(data.xaxis[j], data.xaxis[k], right != bool(is_right[0]))
-                  for j, k in zip(first.joints, leg.joints, strict=True)]  # fmt: skip
         direction, rotation = (_DIRECTION, _ROTATION) if right else ((1.0,) * 3, (1.0,) * 3)
         inputs, signs = [], []
         for name, sign in (
@@ -59,11 +64,16 @@ def leg_modules(world: World, slices: dict[str, slice]) -> dict[str, NDArray]:
         for name in ("joint_angle", "joint_velocity"):
             start = slices[name].start + i * size
             inputs += range(start, start + size)
-            signs += mirror
-        neighbours = (at.get((not right, r)), at.get((right, r - 1)), at.get((right, r + 1)))
-        for foot in (i, *neighbours):
-            inputs.append(slices["contact"].start + (0 if foot is None else foot))
-            signs.append(0.0 if foot is None else 1.0)
+            signs += mirrors[i]
+        inputs.append(slices["contact"].start + i)
+        signs.append(1.0)
+        for neighbour in (
+            (not right, r), (right, r - 1), (right, r + 1), (not right, r - 1), (not right, r + 1),
+        ):  # fmt: skip
+            k = at.get(neighbour, i)
+            start = slices["joint_angle"].start + k * size
+            inputs += [*range(start, start + size), slices["contact"].start + k]
+            signs += [*mirrors[k], 1.0] if neighbour in at else [0.0] * (size + 1)
         if "clock" in slices:
             inputs += range(slices["clock"].start, slices["clock"].stop)
             signs += [1.0 if (r + right) % 2 == 0 else -1.0] * 2
@@ -72,7 +82,7 @@ def leg_modules(world: World, slices: dict[str, slice]) -> dict[str, NDArray]:
         rows["inputs"].append(inputs)
         rows["input_signs"].append(signs)
         rows["outputs"].append(leg.motors)
-        rows["output_signs"].append(mirror)
+        rows["output_signs"].append(mirrors[i])
     kinds = {"inputs": np.int64, "input_signs": np.float32,
              "outputs": np.int64, "output_signs": np.float32}  # fmt: skip
     return {name: np.array(values, kinds[name]) for name, values in rows.items()}
