@@ -112,6 +112,31 @@ def train(
         _train_one(begin, folder, extensions)
 
 
+@app.command("import")
+def import_(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.zip", help="What save() of stable-baselines3 wrote.")
+    ],
+    kind: Annotated[str, typer.Option("--as", help="ppo, recurrent_ppo, sac or td3.")],
+    env: Annotated[str, typer.Option(help="Such as robolearn/Quadruped-v0.")],
+    normaliser: Annotated[
+        Path | None, typer.Option(help="The .pkl of the VecNormalize that it was trained with.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder; by default runs/<name of the file>.")
+    ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Unpickle, which runs whatever code the files hold.")
+    ] = False,
+) -> None:
+    """Make an agent of a stable-baselines3 file from elsewhere."""
+    from robolearn.zoo.sb3_import import import_sb3
+
+    folder = out or Path("runs") / file.stem
+    import_sb3(kind, file, env, folder, sys.argv, normaliser=normaliser, trust=trust)
+    _print_folder(folder)
+
+
 @app.command()
 def tune(
     config: Annotated[

@@ -21,10 +21,19 @@ def actor_genome(
         normaliser: the genes of its normaliser.
 
     Raises:
-        ValueError: a layer has another shape.
+        ValueError: a layer has another shape, or is none that a brain has.
+    """
+    return pack(layout, {**normaliser, **actor_parameters(algorithm)})
+
+
+def actor_parameters(algorithm: BaseAlgorithm) -> dict[str, NDArray[np.float32]]:
+    """Return weights and biases of the algorithm's actor by the names of their genes.
+
+    Raises:
+        ValueError: the actor has parts that a brain lacks.
     """
     policy: Any = algorithm.policy
-    parameters = dict(normaliser)
+    parameters = {}
     if hasattr(policy, "lstm_actor"):
         lstm = policy.lstm_actor
         parameters["lstm.input_weight"] = _array(lstm.weight_ih_l0)
@@ -33,7 +42,7 @@ def actor_genome(
     for number, layer in enumerate(_linear_layers(policy)):
         parameters[f"layer_{number}.weight"] = _array(layer.weight)
         parameters[f"layer_{number}.bias"] = _array(layer.bias)
-    return pack(layout, parameters)
+    return parameters
 
 
 def pack(layout: Genome, parameters: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
@@ -62,7 +71,11 @@ def _linear_layers(policy: Any) -> list[nn.Linear]:
         blocks = [policy.actor.latent_pi, policy.actor.mu]
     else:  # TD3
         blocks = [policy.actor.mu]
-    return [part for block in blocks for part in block.modules() if isinstance(part, nn.Linear)]
+    parts = [part for block in blocks for part in block.modules()]
+    for part in parts:
+        if not isinstance(part, nn.Sequential | nn.Linear | nn.Tanh | nn.ReLU):
+            raise ValueError(f"the actor has a part {type(part).__name__} (valid: Tanh, ReLU)")
+    return [part for part in parts if isinstance(part, nn.Linear)]
 
 
 def _array(tensor: Any) -> NDArray[np.float32]:
