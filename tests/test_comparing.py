@@ -17,6 +17,7 @@ from tiny_run import tiny_config, tiny_mapping
 
 from robolearn import extensions
 from robolearn.adaptation import life_cache, paired_lives
+from robolearn.adaptation.leaderboard import Member, make_leaderboard
 from robolearn.adaptation.leaderboard_table import print_leaderboard
 from robolearn.adaptation.life_cache import LifeCache, default_path
 from robolearn.adaptation.recipes import differences, labels
@@ -180,6 +181,36 @@ def test_of_learners_born_naive_lives_are_individuals_and_seeds_no_replicates(tm
     print_leaderboard(board, Console(file=told))
     assert "the interval is over individuals" in told.getvalue()
     assert "ONE training run" not in told.getvalue()
+
+
+def test_the_share_of_a_gap_that_is_closed_is_told(runs, protocol):
+    ends = (str(runs / "static"), str(runs / "plastic/seed-0"))
+    with pytest.raises(UserError, match="lives in quadruped, reward_hebbian/tmaze in tmaze"):
+        compare_agents([], between=(ends[0], "reward_hebbian/tmaze"))
+    with pytest.raises(UserError, match="are of the same recipe"):
+        compare_agents([], between=(ends[1], str(runs / "plastic/seed-1")))
+    with pytest.raises(UserError, match="holds 2 recipes, an end of a gap is one"):
+        compare_agents([], between=(str(runs), ends[0]))
+    (board,) = compare_agents([str(runs / "static")], str(protocol), between=ends).leaderboards
+    assert {board.static, board.ceiling} == {row.label for row in board.rows}
+    after = {row.label: row.figures["late_performance"].value for row in board.rows}
+    gap = {row.label: row.figures["gap_closed"].value for row in board.rows}
+    if after[board.ceiling] > after[board.static]:
+        assert gap == {board.static: 0, board.ceiling: 1}
+    else:
+        assert all(np.isnan(value) for value in gap.values())
+
+
+def test_the_gap_is_measured_from_the_static_agent_to_the_ceiling(runs, protocol):
+    (board,) = compare_agents([str(runs)], str(protocol)).leaderboards
+    members = [Member(row.label, row.evaluations, row.sources) for row in board.rows]
+    best, worst = (board.rows[i].label for i in (0, -1))
+    gap = make_leaderboard(members, worst, best)
+    assert [row.figures["gap_closed"].value for row in gap.rows] == [1.0, 0.0]
+    told = io.StringIO()
+    print_leaderboard(gap, Console(file=told))
+    assert f"from {worst} (0) to {best} (1)" in told.getvalue()
+    assert gap.to_json()["rows"][0]["gap_closed"]["value"] == 1.0
 
 
 def test_the_csv_holds_every_life(runs, protocol):

@@ -86,7 +86,7 @@ def evaluate(
     """
     options = {**(env_options or {}), **protocol.parameters}
     world = load_world(env_name, options.get("variant"))
-    conditions = protocol.conditions(world, trained_on)
+    conditions = protocol.conditions(world, trained_on, shared_legs=hasattr(agent, "legs"))
     seeds = life_seeds(seed, SEEDS[protocol.seeds], 0, protocol.episodes)
     plastic, tick = agent.is_plastic, protocol.tick(world)
     plan = plan_lives(conditions, seeds, world, tick, plastic)
