@@ -27,7 +27,14 @@ from robolearn.tracking.atomic_file import write_atomically
 from robolearn.tracking.plain_values import to_strict_json
 from robolearn.tracking.progress import Progress
 from robolearn.worlds import load_world
-from robolearn.zoo import WEIGHTS, TrainedAgent, load_trained, name_of, zoo_entries
+from robolearn.zoo import (
+    WEIGHTS,
+    TrainedAgent,
+    is_zoo_entry,
+    load_trained,
+    name_of,
+    zoo_entries,
+)
 
 FORMAT = "robolearn-comparison-1"
 # The learner that changes nothing between lives.
@@ -133,7 +140,7 @@ def compare_agents(
     evaluations = _evaluate_all(rows, protocols, seed, cache, command)
     boards, members = [], []
     for env, recipes in rows.items():
-        names = labels([recipe_of(group[0].config.to_mapping()) for group in recipes])
+        names = labels([_recipe(group[0]) for group in recipes])
         groups = [
             Member(
                 label,
@@ -228,7 +235,16 @@ def _by_env_and_recipe(trained: list[TrainedAgent]) -> dict[str, list[list[Train
 
 
 def _recipe_digest(agent: TrainedAgent) -> str:
-    return digest_of(recipe_of(agent.config.to_mapping()))
+    return digest_of(_recipe(agent))
+
+
+def _recipe(agent: TrainedAgent) -> dict[str, Any]:
+    """Return what agents of one row share.
+
+    A zoo agent is one that was picked, no replicate of runs of its recipe: it has its own row.
+    """
+    recipe = recipe_of(agent.config.to_mapping())
+    return {**recipe, "name": agent.name} if is_zoo_entry(agent.folder) else recipe
 
 
 def _gap(names: Sequence[str], ends: list[list[TrainedAgent]]) -> tuple[str, list[str]]:
@@ -314,7 +330,7 @@ def in_percent(progress: Progress, index: int = 0, agents: int = 1) -> Callable[
         percent = int(100 * (index + done / max(total, 1)) / agents)
         if percent > last:
             last = percent
-            values = {"agent": index + 1, "of": agents} if agents > 1 else {}
+            values = {"agent": f"{index + 1}/{agents}"} if agents > 1 else {}
             progress.update(percent, values)
 
     return report

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from robolearn.comparing import compare_agents, protocol_of
 from robolearn.config import parse_config
 from robolearn.errors import UserError
 from robolearn.training import train
+from robolearn.zoo import find_agent
 
 CONDITIONS = ["limb_damage:front_left:dead", "limb_damage:rear_left:locked"]
 LIVES = 2 * (2 + 2 * 2)  # episodes x (intact + conditions, live and frozen)
@@ -149,6 +151,16 @@ def test_seeds_of_a_recipe_are_one_row_and_none_is_chosen(runs, protocol):
     assert pooled.figures["late_performance"].value == pytest.approx(iqm(own))
     assert pooled.figures["late_performance"].over == "runs"
     assert {agent.config.seed for agent in found.members[0][board.rows.index(pooled)]} == {0, 1}
+
+
+def test_a_zoo_agent_was_picked_and_is_no_replicate_of_runs_of_its_recipe(tmp_path, protocol):
+    name = "spiking/quadruped-quickstart"
+    shutil.copytree(find_agent(name), tmp_path / "quickstart" / "seed-9")
+    config = tmp_path / "quickstart/seed-9/config.yaml"
+    content = yaml.safe_load(config.read_text())
+    config.write_text(yaml.safe_dump({**content, "seed": 9}))
+    (board,) = compare_agents([name, str(tmp_path / "quickstart")], str(protocol)).leaderboards
+    assert {row.label: row.runs for row in board.rows} == {name: 1, "quickstart": 1}
 
 
 def test_one_seed_has_an_interval_over_lives_and_the_table_says_so(runs, protocol):
