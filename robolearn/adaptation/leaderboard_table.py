@@ -109,7 +109,7 @@ def _cells(rank: int, row: Row) -> list[str]:
     figures = row.figures
     return [
         str(rank),
-        row.label,
+        row.label.replace("/", "/\n"),  # where a zoo agent's name breaks, rather than in a word
         f"{row.runs}{mark(row)}",
         number(row.intact.value),
         _span(figures["late_performance"]),
