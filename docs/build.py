@@ -97,6 +97,7 @@ def write_pages() -> list[dict[str, Any]]:
                 {"Results": "results.md"},
                 {"Architecture": "architecture.md"},
                 {"Resuming": "resume.md"},
+                {"Weights & Biases": "wandb.md"},
                 {"Films without a display": "headless.md"},
                 {"Many cores and clusters": "clusters.md"},
             ]

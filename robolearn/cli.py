@@ -33,6 +33,13 @@ ShiftTexts = Annotated[
     list[str] | None,
     typer.Option("--shift", help="Such as limb_damage:front_left:dead@5s; may be repeated."),
 ]
+Gap = Annotated[
+    tuple[str, str] | None,
+    typer.Option(
+        metavar="STATIC CEILING",
+        help="Two agents more: tell what share of their gap is closed.",
+    ),
+]
 
 
 @app.command("list")
@@ -213,6 +220,7 @@ def compare(
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write a line for each life.")] = (
         None
     ),
+    gap: Gap = None,
     cache: Annotated[bool, typer.Option(help="Live no life twice.")] = True,
     extensions: Extensions = None,
 ) -> None:
@@ -221,7 +229,7 @@ def compare(
 
     _load_extensions(extensions)
     command = shlex.join(["robolearn", *sys.argv[1:]])
-    compare_all(agents or [], protocol, episodes, seed, cache, json_file, csv_file, command)
+    compare_all(agents or [], protocol, episodes, seed, cache, json_file, csv_file, gap, command)
 
 
 @app.command()
@@ -238,7 +246,9 @@ def report(
     ] = None,
     episodes: Annotated[int | None, typer.Option(help="Lives for each condition.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Keys the test lives.", min=0)] = 0,
+    gap: Gap = None,
     cache: Annotated[bool, typer.Option(help="Live no life twice.")] = True,
+    wandb: Annotated[str, typer.Option(help="Log it too: auto, online, offline or off.")] = "off",
     films: Annotated[bool, typer.Option(help="Film one life of each.")] = True,
     extensions: Extensions = None,
 ) -> None:
@@ -248,7 +258,8 @@ def report(
     _load_extensions(extensions)
     command = shlex.join(["robolearn", *sys.argv[1:]])
     options: dict[str, Any] = {"episodes": episodes, "seed": seed, "use_cache": cache}
-    print(write_report(agents or [], protocol, out, **options, films=films, command=command))
+    options |= {"between": gap, "films": films, "wandb": wandb}
+    print(write_report(agents or [], protocol, out, **options, command=command))
 
 
 @app.command()

@@ -27,7 +27,14 @@ from robolearn.tracking.atomic_file import write_atomically
 from robolearn.tracking.plain_values import to_strict_json
 from robolearn.tracking.progress import Progress
 from robolearn.worlds import load_world
-from robolearn.zoo import WEIGHTS, TrainedAgent, load_trained, name_of, zoo_entries
+from robolearn.zoo import (
+    WEIGHTS,
+    TrainedAgent,
+    is_zoo_entry,
+    load_trained,
+    name_of,
+    zoo_entries,
+)
 
 FORMAT = "robolearn-comparison-1"
 # The learner that changes nothing between lives.
@@ -94,6 +101,7 @@ def compare_agents(
     episodes: int | None = None,
     seed: int = 0,
     use_cache: bool = True,
+    between: tuple[str, str] | None = None,
     command: str = "",
 ) -> Comparison:
     """Run a protocol on all agents, with progress and ETA on stderr.
@@ -104,12 +112,19 @@ def compare_agents(
         episodes: lives for each condition; None takes the protocol's.
         seed: keys the test lives.
         use_cache: whether lives that were lived before are taken from disk, and new ones kept.
+        between: a static agent and a ceiling, such as the same learner trained on that very damage;
+            they are compared too, and the share of the gap between them that each agent closes is
+            told.
         command: kept with the result.
 
     Raises:
-        UserError: unknown agent or protocol, or a protocol that does not fit an env.
+        UserError: unknown agent or protocol, or a protocol that does not fit an env; or the ends of
+            the gap are not one recipe each in one env.
     """
-    trained = _distinct([load_trained(folder) for folder in find_runs(agents)])
+    ends = [[load_trained(folder) for folder in find_runs([name])] for name in between or ()]
+    trained = [load_trained(folder) for folder in find_runs(agents)]
+    trained = _distinct([*trained, *(agent for end in ends for agent in end)])
+    gap_env, gap = _gap(between or (), ends)
     rows = _by_env_and_recipe(trained)
     protocols, skipped = {}, []
     for env in list(rows):
@@ -124,8 +139,8 @@ def compare_agents(
     cache = LifeCache(default_path()) if use_cache else None
     evaluations = _evaluate_all(rows, protocols, seed, cache, command)
     boards, members = [], []
-    for recipes in rows.values():
-        names = labels([recipe_of(group[0].config.to_mapping()) for group in recipes])
+    for env, recipes in rows.items():
+        names = labels([_recipe(group[0]) for group in recipes])
         groups = [
             Member(
                 label,
@@ -135,7 +150,9 @@ def compare_agents(
             )
             for label, group in zip(names, recipes, strict=True)
         ]
-        board = make_leaderboard(groups)
+        labelled = {_recipe_digest(own[0]): x for x, own in zip(names, recipes, strict=True)}
+        ends_here = [labelled[digest] for digest in gap] if env == gap_env else []
+        board = make_leaderboard(groups, *ends_here)
         by_label = dict(zip(names, recipes, strict=True))
         boards.append(board)
         members.append([by_label[row.label] for row in board.rows])
@@ -150,12 +167,14 @@ def compare(
     use_cache: bool,
     json_file: Path | None,
     csv_file: Path | None,
+    between: tuple[str, str] | None,
     command: str,
 ) -> None:
     """Do what `compare_agents` does, print the leaderboards, and write the files."""
     found = compare_agents(
-        agents, protocol, episodes=episodes, seed=seed, use_cache=use_cache, command=command
-    )
+        agents, protocol, episodes=episodes, seed=seed, use_cache=use_cache, between=between,
+        command=command,
+    )  # fmt: skip
     console = Console(emoji=False, markup=False, highlight=False)
     for board in found.leaderboards:
         print_leaderboard(board, console)
@@ -211,9 +230,43 @@ def _distinct(trained: list[TrainedAgent]) -> list[TrainedAgent]:
 def _by_env_and_recipe(trained: list[TrainedAgent]) -> dict[str, list[list[TrainedAgent]]]:
     envs: dict[str, dict[str, list[TrainedAgent]]] = {}
     for agent in trained:
-        recipe = digest_of(recipe_of(agent.config.to_mapping()))
-        envs.setdefault(agent.env_name, {}).setdefault(recipe, []).append(agent)
+        envs.setdefault(agent.env_name, {}).setdefault(_recipe_digest(agent), []).append(agent)
     return {env: list(recipes.values()) for env, recipes in envs.items()}
+
+
+def _recipe_digest(agent: TrainedAgent) -> str:
+    return digest_of(_recipe(agent))
+
+
+def _recipe(agent: TrainedAgent) -> dict[str, Any]:
+    """Return what agents of one row share.
+
+    A zoo agent is one that was picked, no replicate of runs of its recipe: it has its own row.
+    """
+    recipe = recipe_of(agent.config.to_mapping())
+    return {**recipe, "name": agent.name} if is_zoo_entry(agent.folder) else recipe
+
+
+def _gap(names: Sequence[str], ends: list[list[TrainedAgent]]) -> tuple[str, list[str]]:
+    """Return the env in which a gap is measured and the digests of the recipes at its two ends.
+
+    Raises:
+        UserError: an end holds several recipes, or they are of different envs, or are the same.
+    """
+    if not ends:
+        return "", []
+    found = []
+    for name, agents in zip(names, ends, strict=True):
+        own = {(agent.env_name, _recipe_digest(agent)) for agent in agents}
+        if len(own) > 1:
+            raise UserError(f"--gap {name}: holds {len(own)} recipes, an end of a gap is one")
+        found.append(own.pop())
+    (env, static), (other, ceiling) = found
+    if env != other:
+        raise UserError(f"--gap: {names[0]} lives in {env}, {names[1]} in {other}")
+    if static == ceiling:
+        raise UserError(f"--gap: {names[0]} and {names[1]} are of the same recipe")
+    return env, [static, ceiling]
 
 
 def protocol_of(
@@ -277,7 +330,7 @@ def in_percent(progress: Progress, index: int = 0, agents: int = 1) -> Callable[
         percent = int(100 * (index + done / max(total, 1)) / agents)
         if percent > last:
             last = percent
-            values = {"agent": index + 1, "of": agents} if agents > 1 else {}
+            values = {"agent": f"{index + 1}/{agents}"} if agents > 1 else {}
             progress.update(percent, values)
 
     return report

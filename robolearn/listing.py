@@ -51,7 +51,8 @@ def print_names(names: dict[str, list[Entry]]) -> None:
         if not entries:
             console.print("  none yet")
             continue
-        console.print(_table(entries, [key for key in entries[0] if key not in _DETAILS]))
+        told = [{"name": entry["name"], "what": _traits(entry)} for entry in entries]
+        console.print(_table(told, ["name", "what"], headers=False))
         if len(names) == 1 and "parameters" in entries[0]:
             for entry in entries:
                 console.print(f"\n{entry.get('written', entry['name'])}", style="bold")
@@ -59,8 +60,14 @@ def print_names(names: dict[str, list[Entry]]) -> None:
                 console.print(_table(rows, ["name", "default", "meaning"]))
 
 
-def _table(entries: list[Entry], columns: list[str]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+def _traits(entry: Entry) -> str:
+    """Return what an entry has beside its name, as one text that can be wrapped between words."""
+    traits = {k: _text(v) for k, v in entry.items() if k not in ("name", *_DETAILS) and v}
+    return "; ".join(text if key == "what" else f"{key} {text}" for key, text in traits.items())
+
+
+def _table(entries: list[Entry], columns: list[str], *, headers: bool = True) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=headers)
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column == "name")
     for entry in entries:

@@ -1,11 +1,22 @@
-"""Keep what is found out about a finished run beside it: in its folder, and in its W&B run."""
+"""Keep what is found out beside a run and in its W&B run; of a report in a W&B run of its own."""
 
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from robolearn.adaptation.evaluation import Evaluation
+from robolearn.report import Section
+from robolearn.report.tidy import (
+    adaptation_lines,
+    condition_table,
+    improvement_table,
+    leaderboard_table,
+    learning_lines,
+    profile_lines,
+)
 from robolearn.tracking.run import RunFolder
+from robolearn.tracking.wandb_log import WandbLog
 from robolearn.training import open_wandb
 from robolearn.zoo import TrainedAgent, name_of
 
@@ -52,6 +63,61 @@ def keep_films(trained: TrainedAgent, files: Sequence[Path]) -> None:
     with open_wandb(run, trained.config, _to_stderr) as wandb:
         for film in films:
             wandb.log_film(film)
+
+
+def keep_report(
+    out: Path, sections: Sequence[Section], mode: str, project: str, command: str
+) -> None:
+    """Log what a report shows to a W&B run of its own, whose files go beside the page.
+
+    Args:
+        out: the page.
+        sections: of it.
+        mode: of `WandbLog`; "off" does nothing.
+        project: of W&B.
+        command: that made the page.
+    """
+    recipes = {row.label: list(row.sources) for section in sections for row in section.board.rows}
+    with (
+        # Films are read while they are logged: the folder goes after the log is finished.
+        tempfile.TemporaryDirectory() as folder,
+        WandbLog(
+            mode,
+            out.resolve().parent,
+            project=project,
+            name=out.stem,
+            job_type="report",
+            config={"command": command, "recipes": recipes},
+            report=_to_stderr,
+        ) as wandb,
+    ):
+        if wandb.state == "off":
+            return
+        for number, section in enumerate(sections):
+            _log_section(wandb, section, Path(folder) / f"{number}")
+        wandb.log_artifact([out], "report", "report")
+
+
+def _log_section(wandb: WandbLog, section: Section, films: Path) -> None:
+    """Log tables, curves and films of one env; the films are written to files that begin so."""
+    board, where = section.board, section.title
+    wandb.log_table(f"leaderboard/{where}", *leaderboard_table(board))
+    wandb.log_table(f"conditions/{where}", *condition_table(board))
+    if len(board.rows) > 1:
+        wandb.log_table(f"improvement/{where}", *improvement_table(board))
+        wandb.log_lines(f"profile/{where}", *profile_lines(board))
+    learned = []
+    for i, (row, subject) in enumerate(zip(board.rows, section.subjects, strict=True)):
+        if row.evaluations[0].trace_step_s > 0:
+            wandb.log_lines(f"adaptation/{where}/{row.label}", *adaptation_lines(row))
+        learned.append((row.label, subject.learning))
+        if subject.life is not None and subject.life.film is not None:
+            film = films.with_name(f"{films.name}-{i}.mp4")
+            film.write_bytes(subject.life.film)
+            wandb.log_film(film, f"films/{where}/{row.label}")
+    learning = learning_lines(learned)
+    if learning.series:
+        wandb.log_lines(f"learning/{where}", *learning)
 
 
 def _run_of(trained: TrainedAgent) -> RunFolder | None:

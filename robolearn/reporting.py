@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ from robolearn.comparing import Comparison, compare_agents
 from robolearn.envs.witness import film_camera
 from robolearn.errors import UserError
 from robolearn.filming import live_on_camera
+from robolearn.mirroring import keep_report
 from robolearn.recording import Trajectory
 from robolearn.report import RecordedLife, Section, Subject, write_page
 from robolearn.report.curves import LearningCurve
@@ -26,6 +28,7 @@ from robolearn.tracking.atomic_file import write_atomically
 from robolearn.tracking.progress import Progress
 from robolearn.tracking.provenance import describe_software
 from robolearn.tracking.run import RunFolder
+from robolearn.tracking.wandb_log import resolve_mode
 from robolearn.zoo import TrainedAgent
 
 # Of a film: long enough for a fall, or for some trials.
@@ -44,7 +47,9 @@ def report(
     episodes: int | None = None,
     seed: int = 0,
     use_cache: bool = True,
+    between: tuple[str, str] | None = None,
     films: bool = True,
+    wandb: str = "off",
     command: str = "",
 ) -> Path:
     """Compare agents and write the page; returns its path.
@@ -56,7 +61,9 @@ def report(
         episodes: lives for each condition; None takes the protocol's.
         seed: keys the test lives.
         use_cache: whether lives that were lived before are taken from disk.
+        between: as in `compare_agents`.
         films: whether one life of each agent is filmed.
+        wandb: W&B mode; but for "off" a W&B run of the type "report" gets tables, curves and films.
         command: kept in the page.
 
     Raises:
@@ -66,13 +73,17 @@ def report(
         raise UserError(f"--out {out}: the file's name must end in .html")
     if not out.resolve().parent.is_dir():
         raise UserError(f"--out {out}: there is no folder {out.resolve().parent}")
+    resolve_mode(wandb, os.environ)  # a mistake is told before the lives are lived
     found = compare_agents(
-        agents, protocol, episodes=episodes, seed=seed, use_cache=use_cache, command=command
-    )
+        agents, protocol, episodes=episodes, seed=seed, use_cache=use_cache, between=between,
+        command=command,
+    )  # fmt: skip
     sections = _sections(found, films)
     names = ", ".join(section.title for section in sections)
     page = write_page(sections, f"Who adapts? {names}", command, describe_software())
     write_atomically(out, page.encode())
+    project = found.members[0][0][0].config.tracking.project
+    keep_report(out, sections, wandb, project, command)
     return out
 
 

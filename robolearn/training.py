@@ -105,6 +105,7 @@ def open_wandb(run: RunFolder, config: Config, report: Callable[[str], None]) ->
         run.path,
         project=config.tracking.project,
         name=f"{config.name}-seed-{config.seed}",
+        group=config.name,
         run_id=run_id,
         config=config.to_mapping(),
         report=report,
@@ -192,7 +193,10 @@ class _Session:
     def _watched(self, metrics: dict[str, float]) -> dict[str, float]:
         """Return the few figures that a user watches."""
         # Two short figures: with pace and ETA they fit a terminal of 80 columns.
-        watched = {"fitness": "fitness/mean", self.learner.env.task.performance_unit: "performance"}
+        unit = self.learner.env.task.performance_unit
+        # A unit is a short name of what is measured; where there is none, the metric has its own.
+        label = "performance" if unit.startswith("1") else unit
+        watched = {"fitness": "fitness/mean", label: "performance"}
         return {label: round(metrics[name], 2) for label, name in watched.items()}
 
     def _save_best(self, run: RunFolder) -> Path:

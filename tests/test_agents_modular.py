@@ -1,14 +1,12 @@
 """A brain of one module a leg: what a leg senses and does, mirrored, and what stays its own."""
 
-import math
-
 import numpy as np
 import pytest
 
-from robolearn.adaptation.cost import synaptic_operations_per_s
+from robolearn.adaptation.cost import graded_operations_per_s
 from robolearn.agents.modular import Modular
 from robolearn.agents.module_layout import Layout
-from robolearn.agents.protocol import Feedback
+from robolearn.agents.protocol import Feedback, spikes_of
 from robolearn.agents.registry import make_agent
 from robolearn.comparing import evaluate_trained, protocol_of
 from robolearn.config import parse_config
@@ -189,16 +187,19 @@ def test_spikes_are_those_of_all_modules():
     agent = modular(env, "spiking")
     state = agent.new_state(2)
     state.readout_trace[:4] = 1.0
-    per_module = agent.module.spikes_per_s(state)
-    np.testing.assert_allclose(agent.spikes_per_s(state), [4 * per_module[0], 0.0])
-    assert not hasattr(modular(env, "mlp"), "spikes_per_s")
+    per_module = agent.module.spikes(state)
+    for ours, of_legs in zip(agent.spikes(state), per_module, strict=True):
+        np.testing.assert_allclose(ours, [4 * of_legs[0], 4 * of_legs[-1]])
+    assert agent.spikes(state).per_s[0] > agent.spikes(state).per_s[1] == 0
+    static = modular(env, "mlp")
+    assert spikes_of(static, static.new_state(2)) is None
 
 
 def test_the_synapses_of_all_modules_cost():
     agent = modular(RobotVectorEnv("quadruped", 1, max_episode_steps=5), "mlp", hidden=[6])
     senses = 9 + 7 + 5 * 4 + 2 + 1  # trunk, own joints and foot, those of neighbours, clock, place
     by_hand = 4 * (senses * 6 + 6 * 3) / 0.02
-    assert synaptic_operations_per_s(agent, math.nan, 0.02) == pytest.approx(by_hand)
+    assert graded_operations_per_s(agent, 0.02) == pytest.approx(by_hand)
 
 
 def test_a_trained_one_is_rebuilt_from_its_files(tmp_path):

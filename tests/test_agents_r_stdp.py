@@ -202,6 +202,16 @@ def test_dopamine_is_the_reward_of_the_trial_beyond_the_old_mean_of_its_type():
     assert state.reward_sum[0] == 0
 
 
+def test_its_spikes_and_what_they_cost_worked_by_hand():
+    # Every input that is driven spikes in every spike step, and so does every unit.
+    agent, parameters, state = brain(2, units=5, input_rate_hz=200.0, first_current=50.0)
+    agent.act(parameters, state, np.ones((2, SENSES), np.float32), feedback(2, alive=[True, False]))
+    per_s = agent.hyper.spike_steps / agent.hyper.control_step_s
+    units, driven = 2 * MOTORS * 5, SENSES + 1
+    np.testing.assert_allclose(agent.spikes(state).per_s, [units * per_s, 0])
+    np.testing.assert_allclose(agent.spikes(state).operations_per_s, [driven * units * per_s, 0])
+
+
 def test_every_step_can_be_judged():
     agent, parameters, state = brain(1, judgement="step", first_expectation=0.0)
     x = np.zeros((1, SENSES), np.float32)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from tiny_run import write_tiny
 
 from robolearn import cli, load
 from robolearn.errors import UserError
+from robolearn.listing import list_names
 from robolearn.tracking.run import RunFolder
 
 HEAVY = ("mujoco", "numba", "torch", "pydantic", "rich", "scipy", "matplotlib", "wandb")
@@ -134,7 +136,13 @@ def test_list_fits_eighty_columns_and_breaks_no_name(robolearn: Callable[..., Re
         answer = robolearn("list", what)
         assert answer.code == 0
         assert max(map(len, answer.out.splitlines())) <= 80
-    assert "robolearn/Quadruped-v0 " in robolearn("list").out
+    told = robolearn("list").out
+    for entries in list_names("all").values():
+        for entry in entries:
+            assert f"{entry['name']} " in told
+            for shift in entry.get("shifts", ()):
+                assert re.search(rf"\b{re.escape(shift.split(':')[0])}\b", told)
+    assert not re.search("sensor_dropou$", told, re.MULTILINE)
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["--help"], ["nonsense"]])

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from tiny_run import tiny_config, tiny_mapping
 
 from robolearn import extensions
 from robolearn.adaptation import life_cache, paired_lives
+from robolearn.adaptation.leaderboard import Member, make_leaderboard
 from robolearn.adaptation.leaderboard_table import print_leaderboard
 from robolearn.adaptation.life_cache import LifeCache, default_path
 from robolearn.adaptation.recipes import differences, labels
@@ -25,6 +27,7 @@ from robolearn.comparing import compare_agents, protocol_of
 from robolearn.config import parse_config
 from robolearn.errors import UserError
 from robolearn.training import train
+from robolearn.zoo import find_agent
 
 CONDITIONS = ["limb_damage:front_left:dead", "limb_damage:rear_left:locked"]
 LIVES = 2 * (2 + 2 * 2)  # episodes x (intact + conditions, live and frozen)
@@ -150,6 +153,16 @@ def test_seeds_of_a_recipe_are_one_row_and_none_is_chosen(runs, protocol):
     assert {agent.config.seed for agent in found.members[0][board.rows.index(pooled)]} == {0, 1}
 
 
+def test_a_zoo_agent_was_picked_and_is_no_replicate_of_runs_of_its_recipe(tmp_path, protocol):
+    name = "spiking/quadruped-quickstart"
+    shutil.copytree(find_agent(name), tmp_path / "quickstart" / "seed-9")
+    config = tmp_path / "quickstart/seed-9/config.yaml"
+    content = yaml.safe_load(config.read_text())
+    config.write_text(yaml.safe_dump({**content, "seed": 9}))
+    (board,) = compare_agents([name, str(tmp_path / "quickstart")], str(protocol)).leaderboards
+    assert {row.label: row.runs for row in board.rows} == {name: 1, "quickstart": 1}
+
+
 def test_one_seed_has_an_interval_over_lives_and_the_table_says_so(runs, protocol):
     (board,) = compare_agents([str(runs)], str(protocol)).leaderboards
     (single,) = [row for row in board.rows if row.runs == 1]
@@ -180,6 +193,36 @@ def test_of_learners_born_naive_lives_are_individuals_and_seeds_no_replicates(tm
     print_leaderboard(board, Console(file=told))
     assert "the interval is over individuals" in told.getvalue()
     assert "ONE training run" not in told.getvalue()
+
+
+def test_the_share_of_a_gap_that_is_closed_is_told(runs, protocol):
+    ends = (str(runs / "static"), str(runs / "plastic/seed-0"))
+    with pytest.raises(UserError, match="lives in quadruped, reward_hebbian/tmaze in tmaze"):
+        compare_agents([], between=(ends[0], "reward_hebbian/tmaze"))
+    with pytest.raises(UserError, match="are of the same recipe"):
+        compare_agents([], between=(ends[1], str(runs / "plastic/seed-1")))
+    with pytest.raises(UserError, match="holds 2 recipes, an end of a gap is one"):
+        compare_agents([], between=(str(runs), ends[0]))
+    (board,) = compare_agents([str(runs / "static")], str(protocol), between=ends).leaderboards
+    assert {board.static, board.ceiling} == {row.label for row in board.rows}
+    after = {row.label: row.figures["late_performance"].value for row in board.rows}
+    gap = {row.label: row.figures["gap_closed"].value for row in board.rows}
+    if after[board.ceiling] > after[board.static]:
+        assert gap == {board.static: 0, board.ceiling: 1}
+    else:
+        assert all(np.isnan(value) for value in gap.values())
+
+
+def test_the_gap_is_measured_from_the_static_agent_to_the_ceiling(runs, protocol):
+    (board,) = compare_agents([str(runs)], str(protocol)).leaderboards
+    members = [Member(row.label, row.evaluations, row.sources) for row in board.rows]
+    best, worst = (board.rows[i].label for i in (0, -1))
+    gap = make_leaderboard(members, worst, best)
+    assert [row.figures["gap_closed"].value for row in gap.rows] == [1.0, 0.0]
+    told = io.StringIO()
+    print_leaderboard(gap, Console(file=told))
+    assert f"from {worst} (0) to {best} (1)" in told.getvalue()
+    assert gap.to_json()["rows"][0]["gap_closed"]["value"] == 1.0
 
 
 def test_the_csv_holds_every_life(runs, protocol):

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from robolearn.adaptation.cost import synaptic_operations_per_s
+from robolearn.adaptation.cost import graded_operations_per_s
 from robolearn.adaptation.evaluation import Evaluation
 from robolearn.adaptation.paired_lives import INTACT
 from robolearn.adaptation.protocol import Protocol
 from robolearn.adaptation.protocol_run import evaluate
 from robolearn.adaptation.table import print_evaluation, print_summary, summarise
-from robolearn.agents.protocol import Gene, Genome
+from robolearn.agents.protocol import Gene, Genome, spikes_of
 from robolearn.agents.registry import make_agent
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError
@@ -403,14 +403,23 @@ def test_evaluations_of_different_things_are_not_pooled(trotted, learned):
 
 
 def test_the_cost_of_a_brain_worked_by_hand():
-    spiking = make_agent("spiking", 10, 2, None, hidden=5, control_step_s=0.02)
-    # 50 graded synapses in 50 control steps a second; 7 spikes that reach 2 units each.
-    assert synaptic_operations_per_s(spiking, 7.0, 0.02) == pytest.approx(50 * 50 + 7 * 2)
-    for neuron in ("spiking", "rate"):
-        own = make_agent("neuromodulated", 10, 2, None, hidden=5, neuron=neuron)
-        assert np.isnan(own.spikes_per_s(own.new_state(1))).all() == (neuron == "rate")
+    spiking = make_agent("spiking", 10, 2, None, hidden=5, spike_steps=4, control_step_s=0.02)
+    state = spiking.new_state(1)
+    state.readout_trace[:] = 0.1
+    # 50 graded synapses in 50 control steps a second; spikes that reach 2 units each.
+    rate = 5 * 0.1 / 0.005
+    np.testing.assert_allclose(spikes_of(spiking, state), [[rate], [50 * 50 + rate * 2]])
+    # The inputs are 10 senses, reward, trial end and 2 outputs; spikes reach outputs and modulator.
+    own = make_agent("neuromodulated", 10, 2, None, hidden=5, neuron="spiking", control_step_s=0.02)
+    state = own.new_state(1)
+    state.hidden[:] = 0.1
+    rate = 5 * 0.1 / (0.02 / own.hyper.spike_steps)
+    np.testing.assert_allclose(spikes_of(own, state), [[rate], [5 * 14 * 50 + rate * (2 + 1)]])
+    rates = make_agent("neuromodulated", 10, 2, None, hidden=5, neuron="rate")
+    assert spikes_of(rates, rates.new_state(1)) is None
     mlp = make_agent("mlp", 10, 2, None, hidden=(5,))
-    assert synaptic_operations_per_s(mlp, math.nan, 0.02) == pytest.approx((50 + 10) * 50)
+    assert spikes_of(mlp, mlp.new_state(1)) is None
+    assert graded_operations_per_s(mlp, 0.02) == pytest.approx((50 + 10) * 50)
 
 
 def test_spikes_are_counted_as_the_network_fires_them():
@@ -419,8 +428,12 @@ def test_spikes_are_counted_as_the_network_fires_them():
     agent = make_agent("spiking", size, 12, task.observation_scale, hidden=6)
     genome = agent.genome.initial(np.random.default_rng(0))
     protocol = Protocol("short", (NOTHING,), episodes=1, life_s=2.0)
-    lively = evaluate("quadruped", agent, genome, protocol).intact["spikes_per_s"]
-    assert 0 < lively < 6 * 4 / 0.02
+    lively = evaluate("quadruped", agent, genome, protocol).intact
+    assert 0 < lively["spikes_per_s"] < 6 * 4 / 0.02
+    # Silent hidden units leave the operations of the senses alone.
+    graded = 6 * size / 0.02
+    assert lively["operations_per_s"] == pytest.approx(graded + 12 * lively["spikes_per_s"])
     mute = make_agent("spiking", size, 12, task.observation_scale, hidden=6, silence_hidden=True)
-    assert evaluate("quadruped", mute, genome, protocol).intact["spikes_per_s"] == 0
+    silent = evaluate("quadruped", mute, genome, protocol).intact
+    assert (silent["spikes_per_s"], silent["operations_per_s"]) == (0, pytest.approx(graded))
     assert math.isnan(run(Trot(), episodes=1, life_s=1.0).intact["spikes_per_s"])

@@ -150,6 +150,38 @@ def test_seen_is_what_training_could_draw(world, text, seen):
     assert condition.seen == seen
 
 
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("limb_damage:front_left:dead", "seen"),
+        ("limb_damage:rear_left:dead", "symmetric"),  # as front_left, of which training had it
+        ("limb_damage:rear_left:dead,shortened:0.5", "symmetric"),
+        ("limb_damage:rear_left:shortened:0.3", "unseen"),
+        ("limb_damage:front_left,rear_left:dead", "partly"),
+        ("limb_damage:rear_left_knee:dead", "unseen"),  # a whole leg, but never a knee
+        ("motor_gain:all:0.5", "unseen"),
+        ("motor_gain:rear_left:1", "unseen"),  # all motors at once, but never one leg's
+    ],
+)
+def test_to_weights_shared_over_legs_another_leg_is_new_in_place_only(world, text, seen):
+    (condition,) = own_shifts(text).conditions(world, TRAINED, shared_legs=True)
+    assert condition.seen == seen
+
+
+def test_a_joint_that_training_hurt_on_another_leg_is_new_in_place_only(world):
+    own, other = (
+        world.model.joint(int(world.legs[leg].joints[0])).name
+        for leg in world.legs
+        if leg.startswith("front")
+    )
+    trained = parse_shifts([{"kind": "limb_damage", "leg": own, "mode": "locked"}])
+    for joint, seen in ((own, "seen"), (other, "symmetric")):
+        (condition,) = own_shifts(f"limb_damage:{joint}:locked").conditions(
+            world, trained, shared_legs=True
+        )
+        assert condition.seen == seen
+
+
 def test_without_shifts_in_training_nothing_is_seen(world):
     assert {c.seen for c in load_protocol("adaptation").conditions(world)} == {"unseen"}
 

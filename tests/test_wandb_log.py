@@ -110,17 +110,24 @@ def test_offline_writes_everything_into_the_run_folder(folder: Path) -> None:
     film.write_bytes(b"not really a film")
     weights.write_bytes(b"123")
     lines: list[str] = []
-    with WandbLog("offline", folder, run_id="r1", config={"rate": 1}, report=lines.append) as log:
+    with WandbLog(
+        "offline", folder, run_id="r1", config={"rate": 1}, group="walkers", job_type="trial",
+        report=lines.append,
+    ) as log:  # fmt: skip
         log.log(7, {"fitness": np.float32(0.5), "bad": np.nan, "array": np.zeros(3)})
         log.log_table("damage", ["leg", "loss"], [["front", 0.5], ["hind", None], [1, True]])
         log.log_film(film)
+        log.log_lines("speed", "m/s", "s", {"live": ([0, 1], [0.5, np.nan]), "frozen": ([0], [1])})
         log.log_artifact([weights], "weights", "model")
     assert lines == []
     assert log.state == "off"
     files = {path.name: path for path in (folder / "wandb").rglob("*") if path.is_file()}
     data = files["run-r1.wandb"].read_bytes()
-    for word in (b"fitness", b"rate", b"films/walk", b"damage", b"weights"):
+    for word in (b"fitness", b"rate", b"films/walk", b"damage", b"speed_table", b"weights"):
         assert word in data
+    assert b"walkers" in data
+    assert b"trial" in data
+    assert b"lineseries" in data
     assert b"array" not in data
     assert str(folder).encode() not in data
     assert any("media/videos/films" in str(path) for path in files.values())

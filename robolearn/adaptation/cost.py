@@ -1,26 +1,44 @@
-"""What a brain costs while it acts: synaptic operations, as neuromorphic hardware counts them."""
+"""What a brain costs while it acts: spikes and synaptic operations, over the whole of a life."""
 
 import math
 
-from robolearn.agents.protocol import Agent
+import numpy as np
+from numpy.typing import NDArray
+
+from robolearn.agents.protocol import Agent, spikes_of
+from robolearn.lifetime import Moment
 
 
-def synaptic_operations_per_s(agent: Agent, spikes_per_s: float, control_step_s: float) -> float:
-    """Return the synaptic operations of one brain per second of life; learning is not counted.
-
-    A weight that is driven by a graded value costs one operation in every control step. A spike of
-    a hidden unit costs one for each synapse of the read-out that it reaches, and silence nothing.
+class CostMeter:
+    """A listener of lives that sums up what the brains of `n` individuals cost.
 
     Args:
-        agent: whose genes named "...weight" are its synapses at birth; a brain of modules has them
-            once for each leg.
-        spikes_per_s: of all hidden units; NaN for a brain without spikes.
-        control_step_s: s.
+        agent: their kind of brain.
+        n: number of individuals.
+        control_step_s: s, of brains without spikes, whose every synapse costs an operation a step.
     """
-    sizes = {g.name: g.shape for g in agent.genome.genes if g.name.endswith("weight")}
-    modules = getattr(agent, "legs", 1)
-    if math.isnan(spikes_per_s):
-        return modules * sum(map(math.prod, sizes.values())) / control_step_s
-    fan_out, _ = sizes.pop("readout.weight")
-    graded = modules * sum(map(math.prod, sizes.values())) / control_step_s
-    return graded + spikes_per_s * fan_out
+
+    def __init__(self, agent: Agent, n: int, control_step_s: float):
+        self._agent = agent
+        self._graded = graded_operations_per_s(agent, control_step_s)
+        self._sums = np.zeros((2, n))  # spikes and operations, each per s
+
+    def __call__(self, moment: Moment) -> None:
+        """Add what the moment costs those who are alive."""
+        spikes = spikes_of(self._agent, moment.state)
+        now = np.array([np.nan, self._graded])[:, None] if spikes is None else np.stack(spikes)
+        self._sums += np.where(moment.alive, now, 0.0)
+
+    def means(self, steps: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+        """Return the means over lives of so many steps (n,); spikes are NaN without spikes."""
+        return dict(zip(("spikes_per_s", "operations_per_s"), self._sums / steps, strict=True))
+
+
+def graded_operations_per_s(agent: Agent, control_step_s: float) -> float:
+    """Return the synaptic operations of a brain without spikes per second of life.
+
+    Its synapses are the genes named "...weight", once for each leg in a brain of modules. Every
+    one is driven by a graded value and costs an operation in every control step.
+    """
+    sizes = [gene.size for gene in agent.genome.genes if gene.name.endswith("weight")]
+    return getattr(agent, "legs", 1) * math.fsum(sizes) / control_step_s

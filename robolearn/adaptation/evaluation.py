@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from robolearn.adaptation.protocol import SEEN
 from robolearn.errors import UserError
 from robolearn.tracking.plain_values import to_strict_json
 
@@ -122,14 +123,13 @@ class Evaluation:
 
     @property
     def aggregates(self) -> dict[str, dict[str, float]]:
-        """Means of every metric over the conditions that are seen, partly seen, unseen, and all.
+        """Means of every metric over the conditions of each kind of `SEEN`, and over all.
 
         Conditions weigh alike; `conditions` counts them. A metric that is undefined under one
         condition is undefined (NaN) in the mean.
         """
         groups = {
-            name: [c for c in self.conditions if name in ("all", c.seen)]
-            for name in ("seen", "partly", "unseen", "all")
+            name: [c for c in self.conditions if name in ("all", c.seen)] for name in (*SEEN, "all")
         }
         return {
             name: {"conditions": float(len(members)), **_mean_metrics(members)}

@@ -10,6 +10,7 @@ nothing is learned between lives, but all of it within one, lives are individual
 over them is what is wanted.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.adaptation.evaluation import Evaluation, LifeRecord
+from robolearn.adaptation.metrics import gap_closed
 from robolearn.adaptation.paired_lives import INTACT
+from robolearn.adaptation.protocol import SEEN
 from robolearn.adaptation.statistics import (
     interval,
     jackknife_interval,
@@ -69,8 +72,8 @@ class Row:
         evaluations: one for each training seed.
         sources: run folder or zoo name of each.
         intact: mean performance over the whole of intact lives.
-        figures: {metric of `SHOWN` or `EXTRA`: figure}, over all conditions.
-        groups: {"seen", "partly" or "unseen": figure of the retention}.
+        figures: {metric of `SHOWN` or `EXTRA`, or "gap_closed": figure}, over all conditions.
+        groups: {one of `SEEN`: figure of the retention}.
         benefit_p: p-value of the paired comparison with the frozen control, over runs, or over
             lives for one run; NaN if it cannot learn.
         spikes_per_s: mean over intact lives and runs; NaN for brains without spikes.
@@ -113,6 +116,7 @@ class Leaderboard:
         rows: sorted.
         improvement: (rows, rows), the probability that a run of the row retains more than one of
             the column, averaged over conditions; 0.5 on the diagonal.
+        static, ceiling: labels of the rows between which a gap is closed; empty for none.
     """
 
     env: str
@@ -121,6 +125,14 @@ class Leaderboard:
     unit: str
     rows: list[Row]
     improvement: NDArray[np.float64]
+    static: str = ""
+    ceiling: str = ""
+
+    @property
+    def groups(self) -> list[str]:
+        """Those of `SEEN` that some row has; a single one tells nothing apart."""
+        found = [group for group in SEEN if any(group in row.groups for row in self.rows)]
+        return found if len(found) > 1 else []
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, without the evaluations."""
@@ -149,12 +161,22 @@ class Leaderboard:
             "unit": self.unit,
             "rows": rows,
             "probability_of_improvement": self.improvement.tolist(),
+            "static": self.static,
+            "ceiling": self.ceiling,
         }
 
 
-def make_leaderboard(members: Sequence[Member]) -> Leaderboard:
-    """Compare recipes that met the same protocol in the same env."""
+def make_leaderboard(members: Sequence[Member], static: str = "", ceiling: str = "") -> Leaderboard:
+    """Compare recipes that met the same protocol in the same env.
+
+    Args:
+        members: one for each row.
+        static: label of the member at which the gap that the others close begins; "" for none.
+        ceiling: label of the member at which it ends; needed with `static`.
+    """
     rows = [_row(member) for member in members]
+    if static:
+        rows = _with_gap(rows, static, ceiling)
     rows.sort(key=lambda row: -np.nan_to_num(row.figures["late_performance"].value, nan=-np.inf))
     tables = [row.table("retention") for row in rows]
     improvement = np.array(
@@ -162,8 +184,22 @@ def make_leaderboard(members: Sequence[Member]) -> Leaderboard:
     )
     first = rows[0].evaluations[0]
     return Leaderboard(
-        first.env, str(first.protocol["name"]), first.measure, first.unit, rows, improvement
-    )
+        first.env, str(first.protocol["name"]), first.measure, first.unit, rows, improvement,
+        static, ceiling,
+    )  # fmt: skip
+
+
+def _with_gap(rows: list[Row], static: str, ceiling: str) -> list[Row]:
+    """Add to each row the share of the gap that it closes: a ratio of IQMs, without interval."""
+    after = {row.label: row.figures["late_performance"].value for row in rows}
+    closed = {x: gap_closed(value, after[static], after[ceiling]) for x, value in after.items()}
+    return [
+        dataclasses.replace(
+            row,
+            figures={**row.figures, "gap_closed": Figure(closed[row.label], np.nan, np.nan, "")},
+        )
+        for row in rows
+    ]
 
 
 def _row(member: Member) -> Row:
@@ -173,7 +209,7 @@ def _row(member: Member) -> Row:
     lives = _OneRun(first, member.born_naive) if len(evaluations) == 1 else None
     figures = {metric: _figure(table, lives, metric) for metric, table in tables.items()}
     groups = {}
-    for group in ("seen", "partly", "unseen"):
+    for group in SEEN:
         chosen = np.array([c.seen == group for c in first.conditions])
         if chosen.any():
             groups[group] = _figure(tables["retention"][:, chosen], None, "retention")

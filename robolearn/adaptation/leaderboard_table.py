@@ -10,6 +10,12 @@ from robolearn.adaptation.interval_cover import cover_note
 from robolearn.adaptation.leaderboard import Figure, Leaderboard, Row
 from robolearn.adaptation.table import number, wide
 
+_GROUPS = {
+    "seen": "conditions that training drew",
+    "partly": "conditions that training drew in part",
+    "symmetric": "conditions new in place only, as legs share weights",
+    "unseen": "unseen conditions",
+}
 _MARK = "*"  # an interval over lives
 _NAIVE = "°"  # an interval over individuals
 
@@ -58,6 +64,18 @@ def closing_lines(board: Leaderboard) -> list[str]:
         if any(math.isfinite(value) for _, value in found):
             told = ", ".join(f"{label} {number(value, '+.2f')}" for label, value in found)
             lines.append(f"{metric}: {told}")
+    for group in board.groups:
+        own = [(row.label, row.groups[group].value) for row in board.rows if group in row.groups]
+        told = ", ".join(f"{label} {number(value)}" for label, value in own)
+        lines.append(f"retention, {_GROUPS[group]}: {told}")
+    if board.static:
+        closed = ", ".join(
+            f"{row.label} {number(row.figures['gap_closed'].value)}"
+            for row in board.rows
+            if row.label not in (board.static, board.ceiling)
+        )
+        ends = f"{board.static} (0) to {board.ceiling} (1)"
+        lines.append(f"gap closed, of the performance after from {ends}: {closed or 'no one else'}")
     if others:
         lines.append(f"P(a run of {board.rows[0].label} retains more): {', '.join(others)}")
     return lines
@@ -91,7 +109,7 @@ def _cells(rank: int, row: Row) -> list[str]:
     figures = row.figures
     return [
         str(rank),
-        row.label,
+        row.label.replace("/", "/\n"),  # where a zoo agent's name breaks, rather than in a word
         f"{row.runs}{mark(row)}",
         number(row.intact.value),
         _span(figures["late_performance"]),

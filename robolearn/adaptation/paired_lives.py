@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robolearn.adaptation.cost import CostMeter
 from robolearn.adaptation.life_cache import LifeCache, digest_of, surroundings
 from robolearn.adaptation.protocol import Condition, Protocol
 from robolearn.adaptation.trial_clock import TrialClock
@@ -38,8 +39,8 @@ class LifePlan:
 class Lived:
     """What came of the lives of a plan: arrays (rows,), and performance (rows, ticks).
 
-    `fall` is the tick of the fall, the number of ticks without one; `spikes_per_s` is the mean over
-    a life, NaN for brains without spikes.
+    `fall` is the tick of the fall, the number of ticks without one. `spikes_per_s`, NaN for brains
+    without spikes, and `operations_per_s` are means over a life.
     """
 
     row_of: dict[Key, int]
@@ -50,6 +51,7 @@ class Lived:
     unstable: NDArray[np.bool_]
     fall: NDArray[np.int64]
     spikes_per_s: NDArray[np.float64]
+    operations_per_s: NDArray[np.float64]
 
     def rows(self, keys: list[Key]) -> "Lived":
         """Return the lives of `keys`, in their order."""
@@ -178,9 +180,8 @@ def _live_batch(
     rows = [keys[min(i, len(keys) - 1)] for i in range(env.num_envs)]
     frozen_from = np.array([frozen_from for *_, frozen_from in rows])
     agent, steps = subject.agent, env.max_episode_steps or 1
-    listeners: list[Callable[[Moment], None]] = [_Report(report, steps)]
-    spikes = _SpikeMeter(agent, env.num_envs)
-    listeners += [spikes] if spikes.counts else []
+    cost = CostMeter(agent, env.num_envs, env.world.control_step_s)
+    listeners: list[Callable[[Moment], None]] = [_Report(report, steps), cost]
     clock = None
     if protocol.trials is None:
         for row, key in enumerate(rows):
@@ -216,7 +217,7 @@ def _live_batch(
         "fell": lives.fell,
         "unstable": lives.unstable,
         "fall": np.where(lives.fell, np.minimum(lasted, ticks), ticks),
-        "spikes_per_s": spikes.mean(lives.steps),
+        **cost.means(lives.steps),
     }
     return {
         key: {name: np.asarray(array[i]) for name, array in arrays.items()}
@@ -233,26 +234,6 @@ class _Report:
     def __call__(self, moment: Moment) -> None:
         if (moment.step + 1) % self._every == 0:
             self._report((moment.step + 1) / self._steps)
-
-
-class _SpikeMeter:
-    """A listener that sums up the spikes of brains that have any."""
-
-    def __init__(self, agent: Agent, n: int):
-        self._rate = getattr(agent, "spikes_per_s", None)
-        self._sum = np.zeros(n)
-
-    @property
-    def counts(self) -> bool:
-        return self._rate is not None
-
-    def __call__(self, moment: Moment) -> None:
-        assert self._rate is not None
-        self._sum += np.where(moment.alive, self._rate(moment.state), 0.0)
-
-    def mean(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return spikes per second of life, (n,); NaN without spikes."""
-        return self._sum / steps if self.counts else np.full(len(steps), np.nan)
 
 
 def _from_birth(plan: ShiftPlan) -> ShiftPlan:

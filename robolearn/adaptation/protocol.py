@@ -7,7 +7,7 @@ number of trials: what the code calls seconds is then trials.
 import dataclasses
 import itertools
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -30,7 +30,8 @@ EVERY_LEG = "every"
 # Purpose key of the stream that draws what befalls a life; envs own 1 and brains 2.
 _CONDITION_STREAM = 3
 
-Seen = Literal["seen", "unseen", "partly"]
+Seen = Literal["seen", "partly", "symmetric", "unseen"]
+SEEN: tuple[Seen, ...] = get_args(Seen)
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,10 @@ class Condition:
         group: what the condition shares with those of other legs, such as "limb_damage:dead", or of
             other severities, such as "motor_gain:all".
         leg: the one leg that is hurt; None if none or several are.
-        seen: whether the agent could meet this shift in training, at whatever onset: always, never,
-            or for part of the values that the condition draws.
+        seen: whether the agent could meet this shift in training, at whatever onset: "seen" is
+            always, "partly" for part of the values that the condition draws, "unseen" never.
+            "symmetric" is new in place only: training hurt another leg so, and the brain's weights
+            are shared over legs.
     """
 
     name: str
@@ -140,12 +143,15 @@ class Protocol:
             )
         return int(steps)
 
-    def conditions(self, world: World, trained_on: tuple[ShiftPlan, ...] = ()) -> list[Condition]:
+    def conditions(
+        self, world: World, trained_on: tuple[ShiftPlan, ...] = (), *, shared_legs: bool = False
+    ) -> list[Condition]:
         """Return the conditions for a body, in the order of the file.
 
         Args:
             world: whose legs `every` stands for.
             trained_on: what could happen in the lives of training.
+            shared_legs: whether the agent's weights are shared over legs.
 
         Raises:
             UserError: a condition does not fit the world or the life, or stands there twice.
@@ -161,7 +167,7 @@ class Protocol:
                 name = text or shifts[0].label
                 if name in conditions:
                     raise UserError(f"protocol {self.name}: condition {name!r} stands there twice")
-                seen = _seen(shifts, trained_on)
+                seen = _seen(shifts, trained_on, world if shared_legs else None)
                 plans = self._spread(plan, length) if self.spans and "@" not in text else (plan,)
                 conditions[name] = Condition(name, plans, group, leg, seen)
         return list(conditions.values())
@@ -272,8 +278,8 @@ def _group_and_leg(shift: Shift, world: World) -> tuple[str, str | None]:
         return ":".join([kind, *(value for value in values if not _is_number(value))]), None
     has_leg_field = any(field.name == "leg" for field in dataclasses.fields(shift))
     rest = ["leg" if value == legs[0] else value for value in values]
-    if has_leg_field:
-        rest.remove("leg")
+    if has_leg_field:  # which names the leg, or a joint of it
+        rest = [value for value in rest if value != "leg"]
     return ":".join([kind, *rest]), legs[0]
 
 
@@ -285,12 +291,43 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _seen(shifts: list[Shift], trained_on: tuple[ShiftPlan, ...]) -> Seen:
-    """Tell whether all, none or some of `shifts` could be drawn in training."""
+def _seen(shifts: list[Shift], trained_on: tuple[ShiftPlan, ...], shared: World | None) -> Seen:
+    """Tell whether all, none or some of `shifts` could be drawn in training.
+
+    `shared` is the world of a brain whose weights are shared over legs; None for others.
+    """
     met = [any(_could_draw(plan, shift) for plan in trained_on) for shift in shifts]
     if all(met):
         return "seen"
-    return "partly" if any(met) else "unseen"
+    if any(met):
+        return "partly"
+    if shared is not None and all(
+        any(_could_draw(plan, own) for plan in trained_on for own in _on_other_legs(shift, shared))
+        for shift in shifts
+    ):
+        return "symmetric"
+    return "unseen"
+
+
+def _on_other_legs(shift: Shift, world: World) -> list[Shift]:
+    """Return a shift of one leg, or of a joint or motor of it, as it would be on the other legs."""
+    if len(shift.legs(world)) != 1:
+        return []
+    (hurt,) = shift.legs(world)
+    names, values = _names_of(hurt, world), dataclasses.asdict(shift)
+    moved = []
+    for leg in world.legs:
+        there = dict(zip(names, _names_of(leg, world), strict=False))
+        own = {k: there.get(v, v) if isinstance(v, str) else v for k, v in values.items()}
+        if leg != hurt and own != values:
+            moved.append(make_shift(shift.kind, world, **own))
+    return moved
+
+
+def _names_of(leg: str, world: World) -> list[str]:
+    """Return the names of a leg, its joints and its motors, in the same order for every leg."""
+    joints = [world.model.joint(int(i)).name for i in world.legs[leg].joints]
+    return [leg, *joints, *(world.model.actuator(int(i)).name for i in world.legs[leg].motors)]
 
 
 def _could_draw(plan: ShiftPlan, shift: Shift) -> bool:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robolearn.adaptation.cost import synaptic_operations_per_s
 from robolearn.adaptation.evaluation import ConditionResult, Evaluation, LifeRecord
 from robolearn.adaptation.life_cache import LifeCache
 from robolearn.adaptation.metrics import (
@@ -87,7 +86,7 @@ def evaluate(
     """
     options = {**(env_options or {}), **protocol.parameters}
     world = load_world(env_name, options.get("variant"))
-    conditions = protocol.conditions(world, trained_on)
+    conditions = protocol.conditions(world, trained_on, shared_legs=hasattr(agent, "legs"))
     seeds = life_seeds(seed, SEEDS[protocol.seeds], 0, protocol.episodes)
     plastic, tick = agent.is_plastic, protocol.tick(world)
     plan = plan_lives(conditions, seeds, world, tick, plastic)
@@ -101,7 +100,6 @@ def evaluate(
     slice_ticks = max(1, round(1 / (trace_hz * tick))) if trace_hz > 0 else 0
     slice_ticks = min(slice_ticks, 1) if by_trial else slice_ticks
     intact = lived.rows([(INTACT, e, NEVER) for e in range(protocol.episodes)])
-    spikes_per_s = float(intact.spikes_per_s.mean())
     return Evaluation(
         env=env_name,
         env_options=options,
@@ -121,10 +119,8 @@ def evaluate(
             "fall_rate": float(intact.fell.mean()),
             "unstable_share": float(intact.unstable.mean()),
             "walked_share": float(np.mean(intact.performance.mean(axis=1) > protocol.walks_above)),
-            "spikes_per_s": spikes_per_s,
-            "operations_per_s": synaptic_operations_per_s(
-                agent, spikes_per_s, world.control_step_s
-            ),
+            "spikes_per_s": float(intact.spikes_per_s.mean()),
+            "operations_per_s": float(intact.operations_per_s.mean()),
         },
         conditions=[
             _measure_condition(c, lived, plan.onset[c.name], tick, protocol) for c in conditions

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from robolearn.adaptation.evaluation import Evaluation
+from robolearn.adaptation.protocol import SEEN
 from robolearn.adaptation.statistics import Interval, interval
 from robolearn.errors import UserError
 
@@ -18,7 +19,7 @@ WIDTH = 100  # columns that every line keeps to
 
 _ABSENT = "–"
 _LEGEND = (
-    ("seen", "whether training drew this shift, at whatever onset"),
+    ("seen", "whether training drew this shift; symmetric: on another leg, and legs share weights"),
     ("intact", "performance of the intact twins in the last quarter of life"),
     ("after", "performance of the disturbed lives then; 0 from a fall on"),
     ("retention", "after / intact: 1 is as good as intact, 0 is nothing left"),
@@ -64,8 +65,8 @@ class Summary:
         unit: of performance, such as "m/s".
         runs: number of training runs.
         conditions: in the protocol's order.
-        aggregates: {"seen", "partly", "unseen" or "all": {metric: interval}}, where a run stands
-            with all its conditions.
+        aggregates: {one of `SEEN`, or "all": {metric: interval}}, where a run stands with all its
+            conditions.
         worst_leg_retention: {group: interval} of each run's worst leg.
     """
 
@@ -107,7 +108,7 @@ def summarise(evaluations: list[Evaluation]) -> Summary:
     }  # (runs, conditions) each
     columns = {
         group: np.array([group in ("all", c.seen) for c in first.conditions])
-        for group in ("seen", "partly", "unseen", "all")
+        for group in (*SEEN, "all")
     }
     return Summary(
         env=first.env,

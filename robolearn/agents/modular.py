@@ -18,7 +18,17 @@ from numpy.typing import NDArray
 
 from robolearn.agents.inputs import read_observation
 from robolearn.agents.module_layout import Layout
-from robolearn.agents.protocol import Agent, Feedback, Float, Genome, Parameters, Trace, traces_of
+from robolearn.agents.protocol import (
+    Agent,
+    Feedback,
+    Float,
+    Genome,
+    Parameters,
+    Spikes,
+    Trace,
+    spikes_of,
+    traces_of,
+)
 from robolearn.neurons.compilation import kernel
 
 
@@ -93,11 +103,12 @@ class Modular:
             for name, trace in traces_of(self.module, state).items()
         }
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "spikes_per_s":  # only of modules that have spikes
-            rate = getattr(self.module, name)
-            return lambda state: rate(state).reshape(-1, self.legs).sum(axis=1)
-        raise AttributeError(name)
+    def spikes(self, state: Any) -> Spikes | None:
+        """Return the spikes of all modules of an individual; None for modules without spikes."""
+        spikes = spikes_of(self.module, state)
+        if spikes is None:
+            return None
+        return Spikes(*(own.reshape(-1, self.legs).sum(axis=1) for own in spikes))
 
     def _rows(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         return (np.asarray(ids)[:, None] * self.legs + np.arange(self.legs)).ravel()

@@ -5,6 +5,7 @@ motor adaptation) for the same rule on spike traces; Soltoggio et al. 2008 for i
 T-maze. The rule itself is `plasticity.neuromodulated`.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -21,7 +22,15 @@ from robolearn.agents.neuromodulated_kernel import (
     Constants,
     act_neuromodulated,
 )
-from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters, Trace
+from robolearn.agents.protocol import (
+    Feedback,
+    Float,
+    Gene,
+    Genome,
+    Parameters,
+    Spikes,
+    Trace,
+)
 from robolearn.agents.reflex import Reflex
 from robolearn.neurons.lif import decay
 
@@ -222,15 +231,18 @@ class Neuromodulated:
         )
         return action
 
-    def spikes_per_s(self, state: NeuromodulatedState) -> NDArray[np.float64]:
-        """Return the spikes of all hidden units per second (n,); NaN for units without spikes.
+    def spikes(self, state: NeuromodulatedState) -> Spikes | None:
+        """Return the spikes of all hidden units, as their filtered spikes tell; None for rates.
 
         Its mean over a life is that of the spikes but for the first and last time constant.
         """
         if self.hyper.neuron == "rate":
-            return np.full(len(state.hidden), np.nan)
-        spike_step_s = self.hyper.control_step_s / self.hyper.spike_steps
-        return state.hidden.sum(axis=1, dtype=np.float64) / spike_step_s
+            return None
+        step_s, shapes = self.hyper.control_step_s, {g.name: g.shape for g in self._genome.genes}
+        per_s = state.hidden.sum(axis=1, dtype=np.float64) * self.hyper.spike_steps / step_s
+        graded = math.prod(shapes["hidden.weight"]) / step_s
+        modulators, _ = shapes.get("modulator.weight", (0, 0))
+        return Spikes(per_s, graded + (self.action_size + modulators) * per_s)
 
     def finish(
         self, state: NeuromodulatedState, feedback: Feedback, ids: NDArray[np.int64]

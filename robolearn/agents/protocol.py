@@ -117,6 +117,20 @@ class Trace(NamedTuple):
     kind: Literal["weight", "level", "event"] = "level"
 
 
+class Spikes(NamedTuple):
+    """How much a brain spikes at one moment; both (n,), float64.
+
+    Attributes:
+        per_s: spikes of its units, 1/s; neurons that only encode observations are not counted.
+        operations_per_s: synaptic operations, 1/s, as neuromorphic hardware counts them: a spike
+            costs one for every synapse that it reaches, a synapse that is driven by a graded value
+            one in every control step. Learning is not counted.
+    """
+
+    per_s: NDArray[np.float64]
+    operations_per_s: NDArray[np.float64]
+
+
 class Agent(Protocol):
     """A brain. `state` is the agent's own dataclass of arrays, made by `new_state`."""
 
@@ -170,3 +184,12 @@ def traces_of(agent: Agent, state: Any) -> dict[str, Trace]:
     """
     declared = getattr(agent, "traces", None)
     return {} if declared is None else declared(state)
+
+
+def spikes_of(agent: Agent, state: Any) -> Spikes | None:
+    """Return how much `agent` spikes; None for a brain without spikes.
+
+    That is its method `spikes(state)`, which a kind without spikes leaves out.
+    """
+    counted = getattr(agent, "spikes", None)
+    return None if counted is None else counted(state)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from robolearn.agents.genes import layer_genes
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
-from robolearn.agents.protocol import Feedback, Float, Genome, Parameters, Trace
+from robolearn.agents.protocol import Feedback, Float, Genome, Parameters, Spikes, Trace
 from robolearn.agents.r_stdp_kernel import Constants, act_r_stdp
 from robolearn.agents.reflex import Reflex
 from robolearn.neurons.lif import decay
@@ -94,7 +94,7 @@ class RSTDPHyperparameters:
 
 @dataclass
 class RSTDPState:
-    """All that changes in a life; float32 but for the last five, leading axis = individuals.
+    """All that changes in a life; float32 but for the last six, leading axis = individuals.
 
     The switches may be set at any time to freeze what they name; births do not touch them. Each
     acts together with `feedback.plastic`.
@@ -118,6 +118,7 @@ class RSTDPState:
         dopamine: (n,), d.
         key: (n,) uint64, of the individual's noise.
         clock: (n,) int64, control steps lived.
+        spike_count: (n, 2) int64, spikes of the inputs and of the units in the last control step.
         weights_plastic: (n,) bool, False freezes `weight`.
         thresholds_plastic: (n,) bool, False freezes `threshold`.
         traces_plastic: (n,) bool, False freezes eligibility, spike traces, expectation, dopamine.
@@ -136,6 +137,7 @@ class RSTDPState:
     dopamine: Float
     key: NDArray[np.uint64]
     clock: NDArray[np.int64]
+    spike_count: NDArray[np.int64]
     weights_plastic: NDArray[np.bool_]
     thresholds_plastic: NDArray[np.bool_]
     traces_plastic: NDArray[np.bool_]
@@ -207,6 +209,7 @@ class RSTDP:
             *(np.zeros((n, *shape), np.float32) for shape in shapes),
             key=np.zeros(n, np.uint64),
             clock=np.zeros(n, np.int64),
+            spike_count=np.zeros((n, 2), np.int64),
             weights_plastic=np.ones(n, np.bool_),
             thresholds_plastic=np.ones(n, np.bool_),
             traces_plastic=np.ones(n, np.bool_),
@@ -261,10 +264,16 @@ class RSTDP:
             state.dopamine,
             state.key,
             state.clock,
+            state.spike_count,
             self._constants,
             action,
         )
         return action
+
+    def spikes(self, state: RSTDPState) -> Spikes:
+        """Return the spikes of the last control step; those of the inputs reach every unit."""
+        heard, fired = (state.spike_count / self.hyper.control_step_s).T  # (n,) each
+        return Spikes(fired, heard * self._units)
 
     def finish(self, state: RSTDPState, feedback: Feedback, ids: NDArray[np.int64]) -> None:
         """Hand over the last reward: a life that has ended has no use for it."""

@@ -68,6 +68,7 @@ def act_r_stdp(
     dopamine,
     key,
     clock,
+    spike_count,
     constants,
     action,
 ):
@@ -101,11 +102,12 @@ def act_r_stdp(
             _move_noise(noise[row], key[row], clock[row], constants)
             spike = np.empty_like(chance)
             fired = np.empty(bias.shape[1], np.float32)
-            count = zero
+            heard, count = 0, 0
             for k in range(constants.spike_steps):
                 draw = clock[row] * (constants.spike_steps + 1) + k + 1
                 for j in range(chance.shape[0]):
                     spike[j] = np.float32(uniform_at(key[row], draw, j) < chance[j])
+                    heard += int(spike[j])
                 for i in range(fired.shape[0]):
                     current = weighted_sum(weight[row, i], zero, spike) / constants.full_rate
                     current += bias[row, i]
@@ -115,7 +117,7 @@ def act_r_stdp(
                     z, potential[row, i] = fire(v, threshold[row])
                     rate[row, i] = filter_spike(rate[row, i], z, constants.rate_decay)
                     fired[i] = z
-                    count += z
+                    count += int(z)
                 if traces_plastic[row]:
                     accumulate_stdp(
                         eligibility[row],
@@ -131,11 +133,13 @@ def act_r_stdp(
             if thresholds_plastic[row]:
                 threshold[row] = homeostatic_threshold(
                     threshold[row],
-                    count / np.float32(constants.spike_steps * fired.shape[0]),
+                    np.float32(count) / np.float32(constants.spike_steps * fired.shape[0]),
                     constants.homeostatic_target,
                     constants.homeostatic_gain,
                 )
             clock[row] += 1
+            spike_count[row, 0] = heard
+            spike_count[row, 1] = count
             _push_and_pull(rate[row], constants, action[row])
         else:
             action[row] = zero

@@ -22,7 +22,7 @@ from robolearn.agents.genes import (
     stdp_genes,
 )
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
-from robolearn.agents.protocol import Feedback, Float, Genome, Parameters, Trace
+from robolearn.agents.protocol import Feedback, Float, Genome, Parameters, Spikes, Trace
 from robolearn.agents.spiking_kernel import ABCD, STATIC, STDP, Constants, act_spiking
 from robolearn.neurons.lif import decay
 from robolearn.plasticity.max_normalisation import normalise_by_maximum
@@ -251,13 +251,15 @@ class Spiking:
         )
         return action
 
-    def spikes_per_s(self, state: SpikingState) -> NDArray[np.float64]:
-        """Return the spikes of all hidden units per second (n,), as their filtered spikes tell.
+    def spikes(self, state: SpikingState) -> Spikes:
+        """Return the spikes of all hidden units, as their filtered spikes tell.
 
         Its mean over a life is that of the spikes but for the first and last time constant.
         """
         spike_step_s = self.hyper.control_step_s / self.hyper.spike_steps
-        return state.readout_trace.sum(axis=1, dtype=np.float64) / spike_step_s
+        per_s = state.readout_trace.sum(axis=1, dtype=np.float64) / spike_step_s
+        graded = state.hidden_weight[0].size / self.hyper.control_step_s
+        return Spikes(per_s, graded + self.action_size * per_s)
 
     def finish(self, state: SpikingState, feedback: Feedback, ids: NDArray[np.int64]) -> None:
         """Hand over the last reward: these rules do not see rewards."""

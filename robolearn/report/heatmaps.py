@@ -43,12 +43,19 @@ def condition_table(row: Row, colour: int) -> str:
     return f'<div class="panel">{heading}<div class="grids">{"".join(parts)}</div></div>'
 
 
+_MARKS = {
+    "seen": ("<sup>•</sup>", ", seen in training"),
+    "partly": ("<sup>•</sup>", ", partly seen in training"),
+    "symmetric": ("<sup>◦</sup>", ", seen in training on another leg, and legs share weights"),
+    "unseen": ("", ""),
+}
+
+
 def _cell(mean: float, condition) -> str:
-    seen = "" if condition.seen == "unseen" else f", {condition.seen} in training"
+    mark, seen = _MARKS[condition.seen]
     if not math.isfinite(mean):
         return '<td class="same">–</td>'
     tip = escape(f"{condition.name}: retention {mean:.2f}{seen}", quote=True)
-    mark = "" if condition.seen == "unseen" else "<sup>•</sup>"
     share = min(max(float(mean), 0.0), 1.0)
     shade = f'class="{heat_class(share)}" style="--v:{share:.2f}"'
     return f'<td {shade} data-tip="{tip}">{told(mean)}{mark}</td>'

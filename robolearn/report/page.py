@@ -1,6 +1,5 @@
 """Put the page together: one section an env, then where it all comes from."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -8,8 +7,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from robolearn.adaptation.leaderboard import Figure, Leaderboard, Row
-from robolearn.adaptation.leaderboard_table import cover_lines, mark
+from robolearn.adaptation.leaderboard import Leaderboard, Row
+from robolearn.report.board import leaderboard, notes
 from robolearn.report.curves import (
     LearningCurve,
     adaptation_figure,
@@ -26,7 +25,7 @@ from robolearn.report.provenance import (
     versions_table,
 )
 from robolearn.report.scores import improvement_table, interval_figure, profile_figure
-from robolearn.report.svg import told, wide_range
+from robolearn.report.svg import wide_range
 
 _HERE = Path(__file__).parent
 _COLOURS = 10
@@ -129,8 +128,8 @@ def _add_section(contents: _Contents, section: Section, number: int) -> None:
     conditions = _count(len(first.conditions), "condition")
     about = f"{measure}, {conditions}, {lives} under each."
     contents.parts.append(f'<p class="lead">{escape(about)}</p>')
-    contents.parts.append(_leaderboard(board, colours))
-    contents.parts.append("".join(f'<p class="note">{escape(told)}</p>' for told in _notes(board)))
+    contents.parts.append(leaderboard(board, colours))
+    contents.parts.append("".join(f'<p class="note">{escape(told)}</p>' for told in notes(board)))
     _add_intervals(contents, board, colours, unit)
     _add_adaptation(contents, rows, colours)
     heat = "".join(condition_table(row, c) for row, c in zip(rows, colours, strict=True))
@@ -139,82 +138,11 @@ def _add_section(contents: _Contents, section: Section, number: int) -> None:
         f'<div class="grid heats">{heat}</div>',
         f"Retention: performance in the last quarter of life over the intact twin's, mean over the "
         f"training runs, {first.protocol['episodes']} lives each. 1.00 is as good as intact; the "
-        "colour ends at 0 and 1. A dot marks conditions that training could draw.",
+        "colour ends at 0 and 1. A dot marks conditions that training could draw, a ring those "
+        "that it drew for another leg of a brain whose weights are shared over legs.",
     )
     _add_learning(contents, rows, subjects, colours, unit)
     _add_lives(contents, rows, subjects, colours, number)
-
-
-def _leaderboard(board: Leaderboard, colours: list[int]) -> str:
-    """Return the leaderboard as a table that can be sorted."""
-    unit = board.unit or "share"
-    heads = [
-        ("runs", ""), ("intact", unit), ("after", unit), ("retention", "after / intact"),
-        ("lost at first", "share"), ("falls", "of lives"), ("recovered", "of lives"),
-        ("benefit", "of plasticity"), ("p", ""), ("spikes", "1/s"), ("synapses", "1000/s"),
-    ]  # fmt: skip
-    extra = [name for name in ("savings", "forgetting") if _any(board.rows, name)]
-    heads += [(name, "share") for name in extra]
-    head = "".join(
-        f'<th scope="col"><button type="button">{name}</button><small>{about}</small></th>'
-        for name, about in heads
-    )
-    body = []
-    for row, colour in zip(board.rows, colours, strict=True):
-        f = row.figures
-        cells = [
-            f'<td data-v="{row.runs}">{row.runs}{mark(row)}</td>',
-            _cell(row.intact),
-            _cell(f["late_performance"]),
-            _cell(f["retention"]),
-            _cell(f["drop"], whole=False),
-            _cell(f["fall_rate"], "{:.0%}", whole=False),
-            _cell(f["recovered_share"], "{:.0%}", whole=False),
-            _cell(f["plasticity_benefit"], "{:+.2f}") if row.plastic else "<td>cannot learn</td>",
-            _plain(row.benefit_p, "{:.2g}"),
-            _plain(row.spikes_per_s, "{:.0f}"),
-            _plain(row.operations_per_s / 1000, "{:.0f}"),
-            *(_cell(f[name], "{:+.2f}") for name in extra),
-        ]
-        swatch = f'<span class="swatch c{colour}"></span>'
-        name = f'<th scope="row">{swatch}{escape(row.label)}</th>'
-        body.append(f"<tr>{name}{''.join(cells)}</tr>")
-    return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Leaderboard">'
-        f'<table class="board"><thead><tr><th scope="col">recipe</th>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
-    )
-
-
-def _any(rows: Sequence[Row], metric: str) -> bool:
-    return any(math.isfinite(row.figures[metric].value) for row in rows)
-
-
-def _cell(figure: Figure, form: str = "{:.2f}", whole: bool = True) -> str:
-    """Return a cell with the figure and, if `whole`, its interval."""
-    if not math.isfinite(figure.value):
-        return "<td>–</td>"
-    content = told(figure.value, form)
-    if whole and math.isfinite(figure.low):
-        content += f" <small>[{told(figure.low)}, {told(figure.high)}]</small>"
-    return f'<td data-v="{figure.value:.6g}">{content}</td>'
-
-
-def _plain(value: float, form: str) -> str:
-    if not math.isfinite(value):
-        return "<td>–</td>"
-    return f'<td data-v="{value:.6g}">{told(value, form)}</td>'
-
-
-def _notes(board: Leaderboard) -> list[str]:
-    """Return what must be said of the intervals, under the table."""
-    return [
-        "Sorted by the performance under the shifts in the last quarter of life; in brackets 95 % "
-        "intervals. p: of no benefit of plasticity, by flips of sign. "
-        "Spikes and synaptic operations: of a brain, per second of intact life. "
-        + ". ".join(cover_lines(board))
-        + "."
-    ]
 
 
 def _add_intervals(contents: _Contents, board: Leaderboard, colours: list[int], unit: str) -> None:

@@ -6,9 +6,9 @@ from html import escape
 import numpy as np
 
 from robolearn.adaptation.leaderboard import Figure, Leaderboard, Row
-from robolearn.adaptation.statistics import performance_profile
 from robolearn.report.heatmaps import heat_class
 from robolearn.report.svg import Frame, line, picture, text, ticks, told, wide_range
+from robolearn.report.tidy import profile_lines
 
 _ROW = 30.0
 
@@ -53,13 +53,12 @@ def interval_figure(
 
 def profile_figure(board: Leaderboard, colours: list[int]) -> str:
     """Draw the share of runs × conditions that retain more than so much."""
-    thresholds = np.linspace(0, 1.2, 121)
+    series = profile_lines(board).series
     frame = Frame((0, 1.2), (0, 1.0), top=16)
     content = frame.axes("retention above", "share of runs × conditions")
     for row, colour in zip(board.rows, colours, strict=True):
-        table = row.table("retention")
-        if np.isfinite(table).all():
-            profile = performance_profile(table, thresholds)
+        if row.label in series:
+            thresholds, profile = map(np.asarray, series[row.label])
             content += frame.path(thresholds, profile, f"line c{colour} d{colour}")
     names = ", ".join(row.label for row in board.rows)
     key = "".join(

@@ -63,10 +63,12 @@ def format_duration(seconds: float | None) -> str:
     return f"{whole // 86400} d {whole % 86400 // 3600:02d} h"
 
 
-def format_line(unit: str, done: int, total: int, values: Mapping[str, float], pace: Pace) -> str:
+def format_line(
+    unit: str, done: int, total: int, values: Mapping[str, float | str], pace: Pace
+) -> str:
     """Return "generation 12/200 | fitness 1.25 | 9500 steps/s | ETA 3 min 20 s" and the like."""
     parts = [f"{unit} {done}/{total}"]
-    parts += [f"{name} {value:.4g}" for name, value in values.items()]
+    parts += [f"{k} {v if isinstance(v, str) else format(v, '.4g')}" for k, v in values.items()]
     if pace.steps_per_s is not None:
         parts.append(f"{pace.steps_per_s:.0f} steps/s")
     parts.append(f"ETA {format_duration(pace.eta_s)}")
@@ -108,8 +110,8 @@ class Progress:
             else None
         )
 
-    def update(self, done: int, values: Mapping[str, float], *, steps: int = 0) -> None:
-        """Show that `done` units are done, with `values` such as {"fitness": 1.2, "best": 2.0}.
+    def update(self, done: int, values: Mapping[str, float | str], *, steps: int = 0) -> None:
+        """Show that `done` units are done, with `values` such as {"fitness": 1.2, "agent": "1/3"}.
 
         `steps` counts the environment steps since this object was made.
         """

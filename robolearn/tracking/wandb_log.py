@@ -32,6 +32,7 @@ class WandbLog:
 
     `mode` is "auto" (online if the user has logged in, else offline), "online" (the same, but tells
     when it is not), "offline" or "off". The user's WANDB_MODE=offline or disabled goes before it.
+    `group` and `job_type` are what W&B sorts runs by: seeds of one recipe, trainings and reports.
     `run_id` makes a resumed run continue the same W&B run; `report` receives the few lines that
     the user should see (by default they go to stderr).
 
@@ -48,6 +49,8 @@ class WandbLog:
         *,
         project: str = "robolearn",
         name: str | None = None,
+        group: str | None = None,
+        job_type: str = "train",
         run_id: str | None = None,
         config: Mapping[str, Any] | None = None,
         report: Callable[[str], None] | None = None,
@@ -74,6 +77,8 @@ class WandbLog:
             folder=str(folder),
             project=project,
             name=name,
+            group=group,
+            job_type=job_type,
             run_id=run_id,
             config=_plain(config or {}),
             init_timeout_s=init_timeout_s,
@@ -90,6 +95,17 @@ class WandbLog:
         """Log a table of `rows` under `name`, at the step logged last."""
         rows = [[_plain(cell) for cell in row] for row in rows]
         self._send(do="table", name=name, step=self._step, columns=list(columns), rows=rows)
+
+    def log_lines(
+        self,
+        name: str,
+        title: str,
+        x_name: str,
+        lines: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    ) -> None:
+        """Log `lines`, {label: (x, y)}, as one line plot under `name`, at the step logged last."""
+        drawn = {label: [_plain(list(axis)) for axis in line] for label, line in lines.items()}
+        self._send(do="lines", name=name, step=self._step, title=title, x_name=x_name, lines=drawn)
 
     def log_film(self, path: Path | str, name: str | None = None) -> None:
         """Log the mp4 file at `path` as `name` (by default films/<file name>), at the last step."""

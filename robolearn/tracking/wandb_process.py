@@ -72,6 +72,8 @@ def _init(wandb: Any, opening: dict[str, Any], mode: str) -> Any:
         mode=mode,
         project=opening["project"],
         name=opening["name"],
+        group=opening["group"],
+        job_type=opening["job_type"],
         id=opening["run_id"],
         resume="allow",
         dir=opening["folder"],
@@ -117,6 +119,12 @@ def _obey(run: Any, command: dict[str, Any]) -> None:
                 columns=command["columns"], data=command["rows"], allow_mixed_types=True
             )
             run.log({command["name"]: table}, step=command["step"])
+        elif command["do"] == "lines":
+            xs, ys = zip(*command["lines"].values(), strict=True)
+            chart = wandb.plot.line_series(
+                xs, ys, list(command["lines"]), command["title"], command["x_name"]
+            )
+            run.log({command["name"]: chart}, step=command["step"])
         elif command["do"] == "artifact":
             artifact = wandb.Artifact(command["name"], type=command["type"])
             for path in command["paths"]:

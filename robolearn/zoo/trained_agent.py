@@ -238,6 +238,11 @@ def zoo_entries() -> Iterator[Path]:
 
 def name_of(folder: Path) -> str:
     """Return the name of a zoo entry (`spiking/quadruped-quickstart`) or run folder."""
-    if folder.parent.name == "trained":
+    if is_zoo_entry(folder):
         return f"{folder.parent.parent.name}/{folder.name}"
     return str(folder)
+
+
+def is_zoo_entry(folder: Path) -> bool:
+    """Return whether a trained agent's folder is of the zoo, and no run."""
+    return folder.parent.name == "trained"
