@@ -197,7 +197,8 @@ class _Session:
         # A unit is a short name of what is measured; where there is none, the metric has its own.
         label = "performance" if unit.startswith("1") else unit
         watched = {"fitness": "fitness/mean", label: "performance"}
-        return {label: round(metrics[name], 2) for label, name in watched.items()}
+        # The sum leaves no "-0".
+        return {label: round(metrics[name], 2) + 0.0 for label, name in watched.items()}
 
     def _save_best(self, run: RunFolder) -> Path:
         learner = self.learner

@@ -1,6 +1,7 @@
 """Claims about `compare`: nothing is lived twice, seeds are pooled, intervals say over what."""
 
 import csv
+import dataclasses
 import io
 import os
 import shutil
@@ -19,13 +20,15 @@ from tiny_run import tiny_config, tiny_mapping
 from robolearn import extensions
 from robolearn.adaptation import life_cache, paired_lives
 from robolearn.adaptation.leaderboard import Member, make_leaderboard
-from robolearn.adaptation.leaderboard_table import print_leaderboard
+from robolearn.adaptation.leaderboard_table import closing_lines, print_leaderboard
 from robolearn.adaptation.life_cache import LifeCache, default_path
 from robolearn.adaptation.recipes import differences, labels
 from robolearn.adaptation.statistics import iqm
 from robolearn.comparing import compare_agents, protocol_of
 from robolearn.config import parse_config
 from robolearn.errors import UserError
+from robolearn.report.board import leaderboard
+from robolearn.report.heatmaps import condition_table
 from robolearn.training import train
 from robolearn.zoo import find_agent
 
@@ -223,6 +226,28 @@ def test_the_gap_is_measured_from_the_static_agent_to_the_ceiling(runs, protocol
     print_leaderboard(gap, Console(file=told))
     assert f"from {worst} (0) to {best} (1)" in told.getvalue()
     assert gap.to_json()["rows"][0]["gap_closed"]["value"] == 1.0
+
+
+def test_what_is_new_in_place_only_is_told_apart_from_what_is_new(runs, protocol):
+    (board,) = compare_agents([str(runs / "static")], str(protocol)).leaderboards
+    assert board.groups == ["seen", "unseen"]
+    (evaluation,) = board.rows[0].evaluations
+    moved, new = evaluation.conditions
+    moved = dataclasses.replace(
+        moved, seen="symmetric", metrics={**moved.metrics, "retention": 0.5}
+    )
+    new = dataclasses.replace(new, metrics={**new.metrics, "retention": 0.25})
+    told = dataclasses.replace(evaluation, conditions=[moved, new])
+    board = make_leaderboard([Member("modular", [told], ["runs/modular"])])
+    assert board.groups == ["symmetric", "unseen"]
+    lines = "\n".join(closing_lines(board))
+    assert "retention, conditions new in place only, as legs share weights: modular 0.50" in lines
+    assert "retention, unseen conditions: modular 0.25" in lines
+    page = leaderboard(board, [0])
+    assert page.index("symmetric") < page.index('<td data-v="0.5">0.50</td>')
+    heat = condition_table(board.rows[0], 0)
+    assert heat.count("<sup>◦</sup>") == 1
+    assert "seen in training on another leg" in heat
 
 
 def test_the_csv_holds_every_life(runs, protocol):

@@ -304,3 +304,12 @@ def _interrupt_in_generation(index: int, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def _without_checkpoints(run: Path) -> dict[str, Any]:
     return {name: v for name, v in result_of(run).items() if not name.startswith("step_")}
+
+
+@pytest.mark.parametrize(("env", "label"), [("Quadruped", "m/s"), ("Reach", "performance")])
+def test_what_has_no_unit_is_shown_by_its_name(env, label, tmp_path, capsys):
+    once = {"generations": 1, "population": 2, "validation_lives": 1, "validate_every": 1}
+    config = tiny_config(env={"id": f"robolearn/{env}-v0", "shifts": []}, learning=once)
+    training.train(config, tmp_path / "run", ["x"])
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert f"| {label} " in last, last
