@@ -25,6 +25,7 @@ SMALL = {
         "env.life_s=0.5", "tracking.wandb=off",
     ],
     "evaluate": ["--episodes", "1"],
+    "compare": ["--episodes", "1", "--no-cache"],
     "record": [],
     "list": [],
 }  # fmt: skip
@@ -132,6 +133,8 @@ def test_the_commands_of_the_tutorial_run_in_their_order(tmp_path: Path):
         if words[0] == "evaluate":
             assert "homing in quadruped" in said
             assert "front_left" in said
+        if words[0] == "compare":
+            assert all(name in said for name in ("homing", "homing-static", "spiking/"))
     assert verbs.count("train") >= 2
     assert verbs.count("evaluate") >= 2
     assert (tmp_path / "homing.npz").is_file()
