@@ -68,7 +68,9 @@ def test_a_report_is_a_wandb_run_of_its_own_with_tables_lines_and_films(made, mo
         lines.setdefault(line, {})[time] = value
     assert {"live", "frozen", "intact"} <= set(lines)
     before = [time for time in lines["live"] if time < -1e-9]
-    np.testing.assert_allclose(*([lines[k][t] for t in before] for k in ("live", "intact")))
+    assert before
+    live, intact = (np.array([lines[kind][t] for t in before]) for kind in ("live", "intact"))
+    np.testing.assert_allclose(live, intact)
     for name in ("adaptation/Quadruped/static", "profile/Quadruped", "learning/Quadruped"):
         assert len(tables(folder, f"{name}_table")) == 1, name
 
