@@ -114,11 +114,16 @@ class DeepRLSection(LearningSection):
     iteration_name: ClassVar[str] = "iteration"
 
     @property
-    def iterations(self) -> int:
-        """The budget in iterations."""
+    def iteration_steps(self) -> int:
+        """Control steps of all individuals in an iteration."""
         from robolearn.learning.deep_rl import LEARNERS
 
-        return -(-self.total_steps // LEARNERS[self.kind](**self.hyper).iteration_steps)
+        return LEARNERS[self.kind](**self.hyper).iteration_steps
+
+    @property
+    def iterations(self) -> int:
+        """The budget in iterations."""
+        return -(-self.total_steps // self.iteration_steps)
 
 
 class TrackingSection(_Section):
@@ -224,6 +229,7 @@ def parse_config(content: dict[str, Any], where: str) -> Config:
         learning = _resolve_learning(config.learning)
         if isinstance(learning, DeepRLSection):
             _check_actor(agent, learning.kind)
+            _check_phases(learning)
         return config.model_copy(update={"agent": agent, "learning": learning})
     except ValidationError as error:
         raise UserError(f"{where}: {_explain(error, family)}") from None
@@ -311,6 +317,17 @@ def _check_actor(agent: AgentSection, learner: str) -> None:
         given = agent.kind if key == "kind" else agent.hyper[key]
         if given != wanted:
             raise UserError(f"agent.{key} = {given!r}: {learner} trains brains of {key} {wanted!r}")
+
+
+def _check_phases(learning: DeepRLSection) -> None:
+    """Check that the budget reaches the second phase of a learner that has two."""
+    policy_steps = learning.hyper.get("policy_steps")  # RMA's alone
+    if policy_steps is not None and policy_steps > learning.total_steps - learning.iteration_steps:
+        raise UserError(
+            f"learning.policy_steps = {policy_steps}: expected at least an iteration of "
+            f"{learning.iteration_steps} steps less than learning.total_steps = "
+            f"{learning.total_steps}, for the adaptation module"
+        )
 
 
 def _resolve(

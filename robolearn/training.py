@@ -239,12 +239,14 @@ def make_evolution(config: Config, learning: EvolutionSection, agent: Agent) -> 
 
 def make_deep_rl(config: Config, learning: DeepRLSection, agent: Agent) -> Learner:
     """Build the algorithm that trains `agent`."""
-    from robolearn.learning.deep_rl import LEARNERS
+    from robolearn.learning.deep_rl import LEARNERS, RMAConfig
     from robolearn.learning.deep_rl.learner import DeepRL
+    from robolearn.learning.deep_rl.rma import RMA
 
     hyper = LEARNERS[learning.kind](**learning.hyper)
     env = make_env(config, hyper.num_envs, config.env.life_s, autoreset_mode="SameStep")
-    return DeepRL(env, agent, hyper, config.seed)
+    learner = RMA if isinstance(hyper, RMAConfig) else DeepRL
+    return learner(env, agent, hyper, config.seed)
 
 
 def make_home(config: Config, n: int, threads: int) -> tuple[RobotVectorEnv, Agent]:
