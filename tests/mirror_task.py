@@ -71,3 +71,29 @@ class Mirror(VectorEnv):
             "unstable": ~everyone,
             "_unstable": everyone,
         }
+
+
+class FlippingMirror(Mirror):
+    """Mirror, but in every fourth life the motors are reversed; lives of 16 steps.
+
+    What is right must be told (`shift_state`), or found out from the reward of an action.
+    """
+
+    max_episode_steps = 16
+
+    def __init__(self, num_envs: int):
+        super().__init__(num_envs)
+        self.flipped = np.zeros(num_envs, np.bool_)
+
+    def reset(self, *, seed: Any = None, options: Any = None) -> tuple[NDArray, dict[str, Any]]:
+        answer = super().reset(seed=seed, options=options)
+        self.flipped = self.rng.uniform(size=self.num_envs) < 0.25
+        return answer
+
+    def step(
+        self, actions: NDArray
+    ) -> tuple[NDArray, NDArray, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        return super().step(np.where(self.flipped, -1.0, 1.0)[:, None] * actions)
+
+    def shift_state(self) -> NDArray[np.float32]:
+        return self.flipped[:, None].astype(np.float32)
