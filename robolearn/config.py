@@ -107,9 +107,12 @@ class DeepRLSection(LearningSection):
 
     Attributes:
         total_steps: budget in control steps of all individuals; the last iteration is a whole one.
+        start_from: a run folder whose newest checkpoint lends its networks, moments and statistics
+            to the beginning; null begins from nothing.
     """
 
     total_steps: int = Field(1_000_000, ge=1)
+    start_from: str | None = Field(None, min_length=1)
 
     iteration_name: ClassVar[str] = "iteration"
 

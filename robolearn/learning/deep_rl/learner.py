@@ -160,6 +160,21 @@ class DeepRL:
         self.algorithm._last_obs = None  # new lives
         if isinstance(self.config, SACConfig | TD3Config):
             self._refilled_at = self.total_steps + self.config.learning_starts
+            self.algorithm.learning_starts = 0  # no random actions: there is a policy
+
+    def begin_from(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Begin with the networks, moments and statistics of another training.
+
+        Args:
+            arrays: what the `state` of a learner with the same networks returned.
+
+        Raises:
+            KeyError: something is missing.
+            ValueError: an array has another shape.
+        """
+        _, at_birth = self.state()
+        self.load_state(arrays, at_birth)
+        self.best_genome = self.genome
 
     def _start_streams(self) -> None:
         """Key what is drawn from now on by (seed, iteration)."""
