@@ -68,19 +68,19 @@ def error_when_told(trained: RMA) -> float:
 
 @pytest.mark.slow
 def test_what_it_was_told_it_learns_to_find_out_and_who_feels_nothing_cannot():
-    trained = rma(policy_iterations=40)
-    for _ in range(40):
+    trained = rma(policy_iterations=30)
+    for _ in range(30):
         trained.step()
     assert error_when_told(trained) < 0.02
     assert error_of(trained) > 0.2  # it takes itself for intact: a quarter of the lives is wrong
-    for _ in range(40):
+    for _ in range(30):
         explained = trained.step().metrics["train/adaptation_explained"]
-    assert explained > 0.7
-    assert error_of(trained) < 0.08  # nobody knows before the first reward
+    assert explained > 0.5
+    assert error_of(trained) < 0.1  # nobody knows before the first move
 
     agent = make_agent("policy", 2, 1, SCALE, hidden=[32])
     blind = DeepRL(FlippingMirror(32), agent, LEARNERS["ppo"](**PPO), 0)
-    for _ in range(80):
+    for _ in range(60):
         blind.step()
     assert error_of(blind) > 0.2
 
