@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -136,7 +136,7 @@ class _Session:
     def start(self) -> None:
         """Begin from what the config says."""
         if isinstance(self.config.learning, DeepRLSection):
-            start_deep_rl(self.learner, self.config, self.config.learning)
+            start_deep_rl(cast("DeepRL", self.learner), self.config, self.config.learning)
 
     def load(self, run: RunFolder) -> None:
         """Take over the newest checkpoint, if there is one, and drop what was logged after it."""
@@ -291,7 +291,7 @@ def start_deep_rl(learner: "DeepRL", config: Config, learning: DeepRLSection) ->
 
 def _networks(config: Config) -> dict[str, Any]:
     """Return the keys of a config that two trainings with the same networks share."""
-    learning = {"kind": config.learning.kind}
+    learning: dict[str, Any] = {"kind": config.learning.kind}
     for name in ("normalize_observation", "critic_hidden"):
         learning[name] = config.learning.hyper.get(name)
     return {

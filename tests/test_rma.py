@@ -15,7 +15,7 @@ from robolearn.agents.protocol import Feedback
 from robolearn.agents.registry import make_agent
 from robolearn.config import load_config, parse_config
 from robolearn.errors import UserError
-from robolearn.learning.deep_rl import LEARNERS
+from robolearn.learning.deep_rl import PPOConfig, RMAConfig
 from robolearn.learning.deep_rl.learner import DeepRL
 from robolearn.learning.deep_rl.rma import RMA
 from robolearn.learning.evolution import validation_lives
@@ -25,13 +25,17 @@ from robolearn.zoo import load_trained, make_env
 COMMAND = ["robolearn", "train", "tiny.yaml"]
 STEPS = 1024  # of an iteration
 SCALE = np.array([2.0, 1.0], np.float32)
-PPO = {"num_envs": 32, "n_steps": 32, "batch_size": 128, "learning_rate": 3e-3, "gamma": 0.0}
+PPO: dict[str, Any] = {
+    "num_envs": 32,
+    "n_steps": 32,
+    "batch_size": 128,
+    "learning_rate": 3e-3,
+    "gamma": 0.0,
+}
 
 
 def rma(policy_iterations: int, seed: int = 0) -> RMA:
-    config = LEARNERS["rma"](
-        **PPO, policy_steps=policy_iterations * STEPS, adaptation_learning_rate=3e-3
-    )
+    config = RMAConfig(**PPO, policy_steps=policy_iterations * STEPS, adaptation_learning_rate=3e-3)
     agent = make_agent(
         "adaptive_policy", 2, 1, SCALE, latent=3, channels=8, hidden=[32], activation="tanh"
     )
@@ -79,7 +83,7 @@ def test_what_it_was_told_it_learns_to_find_out_and_who_feels_nothing_cannot():
     assert error_of(trained) < 0.1  # nobody knows before the first move
 
     agent = make_agent("policy", 2, 1, SCALE, hidden=[32])
-    blind = DeepRL(FlippingMirror(32), agent, LEARNERS["ppo"](**PPO), 0)
+    blind = DeepRL(FlippingMirror(32), agent, PPOConfig(**PPO), 0)
     for _ in range(60):
         blind.step()
     assert error_of(blind) > 0.2
