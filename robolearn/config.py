@@ -107,18 +107,26 @@ class DeepRLSection(LearningSection):
 
     Attributes:
         total_steps: budget in control steps of all individuals; the last iteration is a whole one.
+        start_from: a run folder whose newest checkpoint lends its networks, moments and statistics
+            to the beginning; null begins from nothing.
     """
 
     total_steps: int = Field(1_000_000, ge=1)
+    start_from: str | None = Field(None, min_length=1)
 
     iteration_name: ClassVar[str] = "iteration"
 
     @property
-    def iterations(self) -> int:
-        """The budget in iterations."""
+    def iteration_steps(self) -> int:
+        """Control steps of all individuals in an iteration."""
         from robolearn.learning.deep_rl import LEARNERS
 
-        return -(-self.total_steps // LEARNERS[self.kind](**self.hyper).iteration_steps)
+        return LEARNERS[self.kind](**self.hyper).iteration_steps
+
+    @property
+    def iterations(self) -> int:
+        """The budget in iterations."""
+        return -(-self.total_steps // self.iteration_steps)
 
 
 class TrackingSection(_Section):
@@ -224,6 +232,7 @@ def parse_config(content: dict[str, Any], where: str) -> Config:
         learning = _resolve_learning(config.learning)
         if isinstance(learning, DeepRLSection):
             _check_actor(agent, learning.kind)
+            _check_phases(learning)
         return config.model_copy(update={"agent": agent, "learning": learning})
     except ValidationError as error:
         raise UserError(f"{where}: {_explain(error, family)}") from None
@@ -311,6 +320,17 @@ def _check_actor(agent: AgentSection, learner: str) -> None:
         given = agent.kind if key == "kind" else agent.hyper[key]
         if given != wanted:
             raise UserError(f"agent.{key} = {given!r}: {learner} trains brains of {key} {wanted!r}")
+
+
+def _check_phases(learning: DeepRLSection) -> None:
+    """Check that the budget reaches the second phase of a learner that has two."""
+    policy_steps = learning.hyper.get("policy_steps")  # RMA's alone
+    if policy_steps is not None and policy_steps > learning.total_steps - learning.iteration_steps:
+        raise UserError(
+            f"learning.policy_steps = {policy_steps}: expected at least an iteration of "
+            f"{learning.iteration_steps} steps less than learning.total_steps = "
+            f"{learning.total_steps}, for the adaptation module"
+        )
 
 
 def _resolve(

@@ -9,9 +9,11 @@ import secrets
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from robolearn.adaptation.recipes import differences
 from robolearn.agents.protocol import Agent
 from robolearn.config import Config, DeepRLSection, EvolutionSection, parse_config
 from robolearn.envs.vector_env import RobotVectorEnv
@@ -25,6 +27,9 @@ from robolearn.tracking.run import RunFolder
 from robolearn.tracking.run_lock import LOCK_FILE, is_locked
 from robolearn.tracking.wandb_log import WandbLog
 from robolearn.zoo import WEIGHTS, TrainedAgent, build_agent, make_env, save_trained
+
+if TYPE_CHECKING:  # torch is loaded where it is used
+    from robolearn.learning.deep_rl.learner import DeepRL
 
 # Purpose of the stream that draws the first genome.
 _BIRTH = 10
@@ -55,6 +60,7 @@ def train(
         KeyboardInterrupt: as it comes; `resume` goes on from the last whole iteration.
     """
     session = _Session(config)
+    session.start()
     _clear_stillborn(out)
     with RunFolder.create(out, config.to_mapping(), command) as run:
         session.learn(run, on_validation)
@@ -127,10 +133,16 @@ class _Session:
         else:
             self.learner = make_evolution(config, learning, agent)
 
+    def start(self) -> None:
+        """Begin from what the config says."""
+        if isinstance(self.config.learning, DeepRLSection):
+            start_deep_rl(cast("DeepRL", self.learner), self.config, self.config.learning)
+
     def load(self, run: RunFolder) -> None:
         """Take over the newest checkpoint, if there is one, and drop what was logged after it."""
         latest = run.checkpoints.latest()
         if latest is None:
+            self.start()
             run.rewind(-1)
             return
         iteration, arrays, figures = latest
@@ -238,14 +250,56 @@ def make_evolution(config: Config, learning: EvolutionSection, agent: Agent) -> 
     return Evolution(env, agent, strategy, config.seed, learning.lifetimes, population)
 
 
-def make_deep_rl(config: Config, learning: DeepRLSection, agent: Agent) -> Learner:
+def make_deep_rl(config: Config, learning: DeepRLSection, agent: Agent) -> "DeepRL":
     """Build the algorithm that trains `agent`."""
-    from robolearn.learning.deep_rl import LEARNERS
+    from robolearn.learning.deep_rl import LEARNERS, RMAConfig
     from robolearn.learning.deep_rl.learner import DeepRL
+    from robolearn.learning.deep_rl.rma import RMA
 
     hyper = LEARNERS[learning.kind](**learning.hyper)
     env = make_env(config, hyper.num_envs, config.env.life_s, autoreset_mode="SameStep")
-    return DeepRL(env, agent, hyper, config.seed)
+    learner = RMA if isinstance(hyper, RMAConfig) else DeepRL
+    return learner(env, agent, hyper, config.seed)
+
+
+def start_deep_rl(learner: "DeepRL", config: Config, learning: DeepRLSection) -> None:
+    """Let a new learner begin with the newest checkpoint of `learning.start_from`, if any.
+
+    Raises:
+        UserError: no such run, or its env, brain or learner is another.
+    """
+    source = learning.start_from
+    if source is None:
+        return
+    where = f"learning.start_from = {source!r}"
+    try:
+        run = RunFolder.open(source)
+        old = parse_config(run.config, str(run.path / "config.yaml"))
+        latest = run.checkpoints.latest()
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+    other = differences([_networks(one) for one in (config, old)])
+    if other:
+        key, (ours, theirs) = next(iter(other.items()))
+        raise UserError(f"{where}: its {key} is {theirs!r}, expected {ours!r} as here")
+    if latest is None:
+        raise UserError(f"{where}: the run has no checkpoint to begin with")
+    try:
+        learner.begin_from(latest[1])
+    except (KeyError, ValueError) as error:
+        raise UserError(f"{where}: its networks do not fit ({error})") from None
+
+
+def _networks(config: Config) -> dict[str, Any]:
+    """Return the keys of a config that two trainings with the same networks share."""
+    learning: dict[str, Any] = {"kind": config.learning.kind}
+    for name in ("normalize_observation", "critic_hidden"):
+        learning[name] = config.learning.hyper.get(name)
+    return {
+        "learning": learning,
+        "env": {"id": config.env.id},
+        "agent": config.to_mapping()["agent"],
+    }
 
 
 def make_home(config: Config, n: int, threads: int) -> tuple[RobotVectorEnv, Agent]:

@@ -71,3 +71,36 @@ class Mirror(VectorEnv):
             "unstable": ~everyone,
             "_unstable": everyone,
         }
+
+
+class FlippingMirror(Mirror):
+    """Mirror, but in every fourth life the motors are reversed; lives of 16 steps.
+
+    Seen are the number and what the motors did last; without what they were told to do, that says
+    nothing. Whether they are reversed is in `shift_state`.
+    """
+
+    max_episode_steps = 16
+
+    def __init__(self, num_envs: int):
+        super().__init__(num_envs)
+        self.flipped = np.zeros(num_envs, np.bool_)
+        self.done = np.zeros(num_envs)  # what the motors did
+
+    def reset(self, *, seed: Any = None, options: Any = None) -> tuple[NDArray, dict[str, Any]]:
+        self.done = np.zeros(self.num_envs)
+        answer = super().reset(seed=seed, options=options)
+        self.flipped = self.rng.uniform(size=self.num_envs) < 0.25
+        return answer
+
+    def step(
+        self, actions: NDArray
+    ) -> tuple[NDArray, NDArray, NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        self.done = np.where(self.flipped, -1.0, 1.0) * actions[:, 0]
+        return super().step(self.done[:, None])
+
+    def shift_state(self) -> NDArray[np.float32]:
+        return self.flipped[:, None].astype(np.float32)
+
+    def _observe(self) -> NDArray[np.float32]:
+        return np.stack((self.number, self.done), 1).astype(np.float32)

@@ -48,6 +48,7 @@ BRAINS = {
     "reflex": ("mlp", {"hidden": [9], "reflex": [[0.05] * (OBSERVATIONS + 1)] * ACTIONS}),
     "policy": ("policy", {"hidden": [9]}),
     "recurrent_policy": ("recurrent_policy", {}),
+    "adaptive_policy": ("adaptive_policy", {"hidden": [9], "channels": 7, "latent": 5}),
     "recurrent": ("node_perturbation_recurrent", {"units": 13}),
     "recurrent_cubed": ("node_perturbation_recurrent", {"units": 13, "trace": "cubed"}),
 }

@@ -17,7 +17,8 @@ from robolearn.agents.spiking import SpikingHyperparameters
 from robolearn.errors import UserError
 
 KINDS = [
-    "mlp", "gru", "hebbian", "neuromodulated", "policy", "r_stdp", "recurrent_policy", "spiking",
+    "adaptive_policy", "mlp", "gru", "hebbian", "neuromodulated", "policy", "r_stdp",
+    "recurrent_policy", "spiking",
 ]  # fmt: skip
 
 

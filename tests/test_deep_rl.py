@@ -43,7 +43,7 @@ BRAIN: dict[str, dict[str, Any]] = {
     "sac": {"hidden": [32], "output": "tanh", "activation": "relu"},
     "td3": {"hidden": [32], "output": "tanh", "activation": "relu"},
 }
-every_learner = pytest.mark.parametrize("kind", sorted(LEARNERS))
+every_learner = pytest.mark.parametrize("kind", sorted(SMALL))  # RMA: tests/test_rma.py
 
 
 def learner(kind: str, seed: int = 0, cue_only: bool = False, **hyper: Any) -> DeepRL:

@@ -1,6 +1,6 @@
-"""What actors of deep RL compute in a control step: normaliser, LSTM, layers, squashing.
+"""What actors of deep RL compute in a control step: normaliser, memory, layers, squashing.
 
-Both kernels stand beside the functions that they call: numba's cache knows only one file.
+All kernels stand beside the functions that they call: numba's cache knows only one file.
 """
 
 import math
@@ -51,6 +51,30 @@ def forward(weights, biases, sizes, rectified, x):
         bias_start += post
         x = y
     return x
+
+
+@compiled
+def convolved(x, weight, bias, stride):
+    """Return max(0, b + Σ_s Σ_j x_{t·stride + s, j} w_{s, j, i}), (t, i), of one individual.
+
+    Args:
+        x: (steps, j), the oldest first.
+        weight: (s, j, i).
+        bias: (i,).
+        stride: steps between two applications.
+    """
+    span, pre, post = weight.shape
+    y = np.empty(((x.shape[0] - span) // stride + 1, post), np.float32)
+    for t in range(y.shape[0]):
+        y[t] = bias
+        for s in range(span):
+            for j in range(pre):
+                value = x[t * stride + s, j]
+                for i in range(post):
+                    y[t, i] += value * weight[s, j, i]
+        for i in range(post):
+            y[t, i] = max(y[t, i], np.float32(0.0))
+    return y
 
 
 @compiled
@@ -135,6 +159,68 @@ def act_recurrent(
             y = forward(weights[row], biases[row], sizes, rectified, x)
             for i in range(a):
                 action[row, i] = squash(y[i], True)
+            last_action[row] = action[row]
+        else:
+            action[row] = np.float32(0.0)
+
+
+@kernel
+def act_adaptive(
+    observation,
+    reward,
+    inverse_scales,
+    alive,
+    mean,
+    inverse_std,
+    embedding_weight,
+    embedding_bias,
+    filters_0,
+    filters_bias_0,
+    filters_1,
+    filters_bias_1,
+    filters_2,
+    filters_bias_2,
+    strides,
+    latent_weight,
+    latent_bias,
+    weights,
+    biases,
+    sizes,
+    rectified,
+    history,
+    latent,
+    last_action,
+    action,
+):
+    """Write the actions (n, a) of adaptive actors, move their `history`, set their `latent`."""
+    for row in prange(observation.shape[0]):
+        if alive[row]:
+            o, a, z = observation.shape[1], action.shape[1], latent.shape[1]
+            u = o + 1 + a
+            raw = np.empty(u, np.float32)
+            raw[:o] = observation[row]
+            raw[o] = reward[row]
+            raw[o + 1 :] = last_action[row]
+            x = np.empty(u + z, np.float32)
+            for j in range(u):
+                x[j] = normalised(raw[j], inverse_scales[j], mean[row, j], inverse_std[row, j])
+            steps, channels = history.shape[1], history.shape[2]
+            for t in range(steps - 1):
+                for i in range(channels):
+                    history[row, t, i] = history[row, t + 1, i]
+            for i in range(channels):
+                total = weighted_sum(embedding_weight[row, i], embedding_bias[row, i], x[:u])
+                history[row, steps - 1, i] = max(total, np.float32(0.0))
+            y = convolved(history[row], filters_0[row], filters_bias_0[row], strides[0])
+            y = convolved(y, filters_1[row], filters_bias_1[row], strides[1])
+            y = convolved(y, filters_2[row], filters_bias_2[row], strides[2])
+            for k in range(z):
+                total = weighted_sum(latent_weight[row, k], latent_bias[row, k], y.ravel())
+                latent[row, k] = math.tanh(total)
+                x[u + k] = latent[row, k]
+            sums = forward(weights[row], biases[row], sizes, rectified, x)
+            for i in range(a):
+                action[row, i] = squash(sums[i], True)
             last_action[row] = action[row]
         else:
             action[row] = np.float32(0.0)

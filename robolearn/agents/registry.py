@@ -47,6 +47,7 @@ _FAMILIES = {
     "three_factor": ("robolearn.agents.three_factor", "ThreeFactor"),
     "r_stdp": ("robolearn.agents.r_stdp", "RSTDP"),
     "policy": ("robolearn.agents.policy", "Policy"),
+    "adaptive_policy": ("robolearn.agents.adaptive_policy", "AdaptivePolicy"),
     "recurrent_policy": ("robolearn.agents.recurrent_policy", "RecurrentPolicy"),
     "neuromodulated": ("robolearn.agents.neuromodulated", "Neuromodulated"),
     "node_perturbation_recurrent": (

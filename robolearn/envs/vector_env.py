@@ -16,7 +16,7 @@ from robolearn.envs.registry import task_type
 from robolearn.envs.task import Task
 from robolearn.errors import UserError, unknown_name
 from robolearn.schema import build
-from robolearn.shifts import Schedule, parse_shifts
+from robolearn.shifts import Schedule, ShiftState, parse_shifts
 from robolearn.simulation import Ids, Simulation
 from robolearn.worlds import World, load_world
 
@@ -82,7 +82,9 @@ class RobotVectorEnv(VectorEnv):
             raise unknown_name("autoreset_mode", autoreset_mode, modes)
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         life_s = None if max_episode_steps is None else max_episode_steps * world.control_step_s
-        self.schedule = Schedule(self.simulation, parse_shifts(shifts), life_s, self.task.interface)
+        plans = parse_shifts(shifts)
+        self.schedule = Schedule(self.simulation, plans, life_s, self.task.interface)
+        self._shift_state = ShiftState(plans, world)
         self.metadata = {
             "render_modes": offered_render_modes(),
             "render_fps": round(1 / world.control_step_s),
@@ -116,6 +118,12 @@ class RobotVectorEnv(VectorEnv):
     def row_stream(self, row: int) -> np.random.Generator:
         """Return the stream from which the resets of `row` draw."""
         return self._rngs[row]
+
+    def shift_state(self) -> NDArray[np.float32]:
+        """Return in numbers (n, k) which of the `shifts` act on each row now (`ShiftState`)."""
+        return np.stack(
+            [self._shift_state.of(self.schedule.shifts_of(i)) for i in range(self.num_envs)]
+        )
 
     def seed_rows(self, seeds: list[int], rows: Ids | None = None) -> None:
         """Give each of `rows` the streams of its own seed; used by resets and by lifetimes."""

@@ -26,12 +26,14 @@ from robolearn.shifts.interface import Interface
 from robolearn.shifts.plan import ShiftPlan, parse_shift, parse_shifts
 from robolearn.shifts.schedule import Schedule
 from robolearn.shifts.shift import Shift, make_shift, register, shift_kinds
+from robolearn.shifts.shift_state import ShiftState
 
 __all__ = [
     "Interface",
     "Schedule",
     "Shift",
     "ShiftPlan",
+    "ShiftState",
     "Stack",
     "make_shift",
     "parse_shift",

@@ -11,19 +11,19 @@ from robolearn.agents.protocol import Genome
 
 
 def actor_genome(
-    layout: Genome, algorithm: BaseAlgorithm, normaliser: dict[str, NDArray[Any]]
+    layout: Genome, algorithm: BaseAlgorithm, others: dict[str, NDArray[Any]]
 ) -> NDArray[np.float32]:
     """Return the genome (g,) of a brain that acts as the algorithm's policy does without noise.
 
     Args:
-        layout: of a `policy` or `recurrent_policy` with the same layers.
+        layout: of a brain with the same layers, of the kind that the algorithm trains.
         algorithm: PPO, RecurrentPPO, SAC or TD3.
-        normaliser: the genes of its normaliser.
+        others: the genes that are not the algorithm's, such as its normaliser's.
 
     Raises:
         ValueError: a layer has another shape, or is none that a brain has.
     """
-    return pack(layout, {**normaliser, **actor_parameters(algorithm)})
+    return pack(layout, {**others, **actor_parameters(algorithm)})
 
 
 def actor_parameters(algorithm: BaseAlgorithm) -> dict[str, NDArray[np.float32]]:

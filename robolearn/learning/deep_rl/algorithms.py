@@ -14,19 +14,24 @@ from robolearn.learning.deep_rl import (
     DeepRLConfig,
     PPOConfig,
     RecurrentPPOConfig,
+    RMAConfig,
     SACConfig,
 )
+from robolearn.learning.deep_rl.shift_encoder import ShiftEncoder
 
 _ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU}
 
 
-def make_algorithm(config: DeepRLConfig, brain: Any, venv: VecEnv) -> BaseAlgorithm:
+def make_algorithm(
+    config: DeepRLConfig, brain: Any, venv: VecEnv, shift_size: int = 0
+) -> BaseAlgorithm:
     """Build the algorithm of a config.
 
     Args:
         config: its hyperparameters.
         brain: hyperparameters of the agent whose layers the actor has.
         venv: the individuals.
+        shift_size: elements at the end of an observation that tell RMA the shifts.
     """
     networks: dict[str, Any] = {"activation_fn": _ACTIVATIONS[brain.activation]}
     if isinstance(config, PPOConfig | RecurrentPPOConfig):
@@ -36,6 +41,13 @@ def make_algorithm(config: DeepRLConfig, brain: Any, venv: VecEnv) -> BaseAlgori
         }
         if isinstance(config, PPOConfig):
             networks["ortho_init"] = config.ortho_init
+            if isinstance(config, RMAConfig):
+                networks["features_extractor_class"] = ShiftEncoder
+                networks["features_extractor_kwargs"] = {
+                    "shift_size": shift_size,
+                    "hidden": config.encoder_hidden,
+                    "latent": brain.latent,
+                }
             return PPO("MlpPolicy", venv, **_on_policy(config), policy_kwargs=networks)
         networks["lstm_hidden_size"] = brain.memory
         return RecurrentPPO("MlpLstmPolicy", venv, **_on_policy(config), policy_kwargs=networks)

@@ -1,7 +1,8 @@
-"""What one chooses of PPO, recurrent PPO, SAC and TD3, under stable-baselines3's own names.
+"""What one chooses of PPO, recurrent PPO, RMA, SAC and TD3, under stable-baselines3's own names.
 
 The actor's layers belong to the brain (`agent:`), all else is here. `actor` names the kind of brain
-and what its hyperparameters must be.
+and what its hyperparameters must be; `feels_reward_and_action`, whether it gets its last reward and
+action beside the observation.
 """
 
 from dataclasses import dataclass
@@ -80,6 +81,7 @@ class PPOConfig(_OnPolicyConfig):
     ortho_init: bool = True
 
     actor: ClassVar[dict[str, Any]] = {"kind": "policy", "output": "clip"}
+    feels_reward_and_action: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,32 @@ class RecurrentPPOConfig(_OnPolicyConfig):
     critic_hidden: Layers = (64,)
 
     actor: ClassVar[dict[str, Any]] = {"kind": "recurrent_policy"}
+    feels_reward_and_action: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class RMAConfig(PPOConfig):
+    """RMA: PPO that is told the shifts, then a module that infers them (Kumar et al. 2021).
+
+    Attributes:
+        policy_steps: control steps of all individuals for PPO; the rest trains the module.
+        encoder_hidden: units of the layers between the shifts and their latent.
+        adaptation_epochs: passes of the module over the steps of an iteration, with `batch_size`.
+        adaptation_learning_rate: of the module's Adam.
+    """
+
+    policy_steps: Count = 1_000_000
+    encoder_hidden: Layers = (64,)
+    adaptation_epochs: Count = 4
+    adaptation_learning_rate: Positive = 5e-4
+
+    actor: ClassVar[dict[str, Any]] = {"kind": "adaptive_policy"}
+    feels_reward_and_action: ClassVar[bool] = True
+
+    @property
+    def policy_iterations(self) -> int:
+        """Iterations of PPO; the last is a whole one."""
+        return -(-self.policy_steps // self.iteration_steps)
 
 
 @dataclass(frozen=True)
@@ -134,6 +162,7 @@ class _OffPolicyConfig:
     normalize_reward: bool = False
 
     actor: ClassVar[dict[str, Any]] = {"kind": "policy", "output": "tanh"}
+    feels_reward_and_action: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Refuse iterations that do not hold whole updates."""

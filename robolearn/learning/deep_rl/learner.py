@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import set_random_seed
 
 from robolearn.agents.protocol import Agent
 from robolearn.agents.reflex import Reflexive
 from robolearn.envs.vector_env import RobotVectorEnv
-from robolearn.learning.deep_rl import DeepRLConfig, RecurrentPPOConfig, SACConfig, TD3Config
+from robolearn.learning.deep_rl import DeepRLConfig, SACConfig, TD3Config
 from robolearn.learning.deep_rl.actor import actor_genome
 from robolearn.learning.deep_rl.algorithms import make_algorithm
 from robolearn.learning.deep_rl.life_log import LifeLog
@@ -67,7 +68,7 @@ class DeepRL:
         if isinstance(agent, Reflexive):
             venv = UnderReflex(venv, agent)
         scale = np.asarray(self.env.task.observation_scale)
-        if isinstance(config, RecurrentPPOConfig):
+        if config.feels_reward_and_action:
             venv = RewardAndAction(venv)
             scale = np.concatenate((scale, np.ones(1 + agent.action_size)))
         self.normaliser = Normaliser(
@@ -78,8 +79,7 @@ class DeepRL:
             gamma=config.gamma,
         )
         self._start_streams()
-        hyper: Any = getattr(agent, "hyper", None)
-        self.algorithm: Any = make_algorithm(config, hyper, self.normaliser)
+        self.algorithm: Any = self._build(getattr(agent, "hyper", None))
         self.algorithm.set_logger(Logger(None, []))
         self._lives = LifeLog(bodies, self.env.max_episode_steps)
         self.best_genome = self.genome
@@ -98,14 +98,9 @@ class DeepRL:
         """Collect the steps of one iteration and learn from them."""
         started = time.perf_counter()
         index, steps_before = self.iteration, self.total_steps
-        self._learn(self.config.iteration_steps)
+        learned = self._learn(self.config.iteration_steps)
         self.iteration += 1
         elapsed = time.perf_counter() - started
-        learned = {
-            name: float(value)
-            for name, value in self.algorithm.logger.name_to_value.items()
-            if name.startswith("train/")
-        }
         return Iteration(
             index,
             {
@@ -165,6 +160,21 @@ class DeepRL:
         self.algorithm._last_obs = None  # new lives
         if isinstance(self.config, SACConfig | TD3Config):
             self._refilled_at = self.total_steps + self.config.learning_starts
+            self.algorithm.learning_starts = 0  # no random actions: there is a policy
+
+    def begin_from(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Begin with the networks, moments and statistics of another training.
+
+        Args:
+            arrays: what the `state` of a learner with the same networks returned.
+
+        Raises:
+            KeyError: something is missing.
+            ValueError: an array has another shape.
+        """
+        _, at_birth = self.state()
+        self.load_state(arrays, at_birth)
+        self.best_genome = self.genome
 
     def _start_streams(self) -> None:
         """Key what is drawn from now on by (seed, iteration)."""
@@ -172,12 +182,22 @@ class DeepRL:
         set_random_seed(int(noise.generate_state(1)[0]))
         self.normaliser.seed(int(life_seeds(self.seed, TRAINING, self.iteration, 1)[0]))
 
-    def _learn(self, steps: int) -> None:
+    def _build(self, brain: Any) -> BaseAlgorithm:
+        """Build the networks of a brain with these hyperparameters."""
+        return make_algorithm(self.config, brain, self.normaliser)
+
+    def _learn(self, steps: int) -> dict[str, float]:
+        """Collect steps and learn from them; returns figures for the log."""
         algorithm, config = self.algorithm, self.config
         if isinstance(config, SACConfig | TD3Config):
             refilling = self.total_steps < self._refilled_at
             algorithm.gradient_steps = 0 if refilling else config.gradient_steps
         algorithm.learn(steps, self._lives, log_interval=None, reset_num_timesteps=False)
+        return {
+            name: float(value)
+            for name, value in algorithm.logger.name_to_value.items()
+            if name.startswith("train/")
+        }
 
 
 def _below(prefix: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -1,6 +1,9 @@
 """What came of the lives that ended while a learner of stable-baselines3 collected steps."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 
 from robolearn.learning.sb3_vec_env import SB3VecEnv
@@ -37,10 +40,14 @@ class LifeLog(BaseCallback):
         return dict(self._latest)
 
     def _on_step(self) -> bool:
-        done = self.locals["dones"]
+        self.note(self.locals["dones"], self.locals["infos"])
+        return True
+
+    def note(self, done: NDArray[np.bool_], infos: list[dict[str, Any]]) -> None:
+        """Note a control step: which lives ended with it, (n,), and what is told of each."""
         self._performance += np.where(done, 0.0, self._venv.told["performance"])
         for i in np.flatnonzero(done):
-            info = self.locals["infos"][i]
+            info = infos[i]
             fell = not info["TimeLimit.truncated"]
             if not fell:  # the step of a fall counts nothing, as in `Lives`
                 self._performance[i] += info["performance"]
@@ -54,4 +61,3 @@ class LifeLog(BaseCallback):
                 }
             )
             self._performance[i] = 0.0
-        return True
