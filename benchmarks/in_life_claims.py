@@ -261,18 +261,22 @@ def avoid() -> dict[str, Any]:
 def cost() -> dict[str, Any]:
     """Time of the same lives with learning on over learning frozen; median of five pairs."""
     rows = {}
-    for recipe, life in (
+    for recipe, *overrides in (
         ("tmaze_reward_hebbian", "env.life_s=40.0"),
         ("reach_node_perturbation", "env.life_s=40.0"),
         ("avoid_node_perturbation", "env.life_s=60.0"),
+        ("tmaze_r_stdp", "env.life_s=40.0"),
+        ("tmaze_neuromodulated", "env.life_s=40.0"),
+        ("tmaze_neuromodulated_spiking", "env.life_s=40.0"),
+        ("delayed_match_node_perturbation_recurrent", "env.life_s=40.0", "agent.warm_up_trials=0"),
     ):
         ratios = []
         for pair in range(6):
-            lived = [let_live(recipe, life, listener=None, frozen_from=f) for f in (NEVER, 0)]
+            lived = [let_live(recipe, *overrides, listener=None, frozen_from=f) for f in (NEVER, 0)]
             if pair:  # the first one compiles
                 ratios.append(lived[0] / lived[1])
         rows[recipe] = {"median": float(np.median(ratios)), "ratios": np.round(ratios, 3).tolist()}
-        print(f"{recipe:<40} {rows[recipe]['median']:.2f} of the time when frozen")
+        print(f"{recipe:<42} {rows[recipe]['median']:.2f} of the time when frozen", flush=True)
     return rows
 
 
