@@ -100,7 +100,15 @@ def tmaze() -> dict[str, Any]:
 
 def r_stdp() -> dict[str, Any]:
     """The same mazes, learned by spikes and dopamine."""
-    return _mazes("tmaze_r_stdp", ("agent.prediction_rate=0", "agent.first_expectation=0"))
+    recipe, naive = "tmaze_r_stdp", ("agent.prediction_rate=0", "agent.first_expectation=0")
+    rows = _mazes(recipe, naive)
+    for label, *overrides in (
+        ("80/20, slower expectation", _paying(0.8), "agent.prediction_rate=0.1"),
+        ("without learning", "agent.learning_rate=0"),
+        ("without homeostasis", "agent.homeostasis_rate=0"),
+    ):
+        rows[label] = _maze(label, recipe, *overrides)
+    return rows
 
 
 def _paying(probability: float) -> str:
@@ -109,25 +117,29 @@ def _paying(probability: float) -> str:
 
 def _mazes(recipe: str, naive: tuple[str, ...]) -> dict[str, Any]:
     """Live in the maze with reward that is sure, unsure, useless, unexpected; and frozen."""
-    rows = {}
-    for label, overrides, freeze in (
-        ("learning", (), False),
-        ("learning, 80/20", (_paying(0.8),), False),
-        ("naive rule (no expectation)", naive, False),
-        ("frozen after trial 40", (), True),
-        ("reward by chance alone", (_paying(0.5),), False),
-    ):
-        log = TrialLog("chosen", "rewarded", "timeout")
+    return {
+        label: _maze(label, recipe, *overrides, freeze=freeze)
+        for label, overrides, freeze in (
+            ("learning", (), False),
+            ("learning, 80/20", (_paying(0.8),), False),
+            ("naive rule (no expectation)", naive, False),
+            ("frozen after trial 40", (), True),
+            ("reward by chance alone", (_paying(0.5),), False),
+        )
+    }
 
-        def listen(moment: Moment, log: TrialLog = log, freeze: bool = freeze) -> None:
-            log(moment)
-            if freeze:
-                done = moment.infos["trial_end"] & (moment.infos["trial"] >= 39)
-                moment.state.weights_plastic[done] = False
 
-        let_live(recipe, *overrides, listener=listen)
-        rows[label] = _arms(label, log)
-    return rows
+def _maze(label: str, recipe: str, *overrides: str, freeze: bool = False) -> dict[str, Any]:
+    log = TrialLog("chosen", "rewarded", "timeout")
+
+    def listen(moment: Moment) -> None:
+        log(moment)
+        if freeze:
+            done = moment.infos["trial_end"] & (moment.infos["trial"] >= 39)
+            moment.state.weights_plastic[done] = False
+
+    let_live(recipe, *overrides, listener=listen)
+    return _arms(label, log)
 
 
 def _play(recipe: str, override: str) -> TrialLog:
