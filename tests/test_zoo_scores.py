@@ -23,7 +23,7 @@ def entries():
         yield pytest.param(folder, id=name_of(folder), marks=marks)
 
 
-@pytest.mark.parametrize("folder", entries())
+@pytest.mark.parametrize("folder", list(entries()))
 def test_a_zoo_agent_performs_as_its_metrics_say(folder):
     trained = load_trained(folder)
     # Of the recipe's own world; a protocol may measure another thing, such as a share of trials.
