@@ -65,16 +65,16 @@ class TrialLog:
 
 
 def let_live(recipe: str, *overrides: str, listener: Any, shifts: Any = None, **switches: Any):
-    """Let LIVES naive individuals of a recipe live their lives; returns the seconds it took."""
+    """Let LIVES naive individuals of a recipe live their lives; returns the processor time, s."""
     config = load_config(recipe, [*overrides])
     env = make_env(config, LIVES, config.env.life_s, shifts)
     agent = build_agent(config, env)
     seeds = FIRST_SEED + np.arange(LIVES)
     births = [np.random.default_rng([int(seed), 9]) for seed in seeds]
     parameters = agent.express(np.stack([agent.genome.initial(birth) for birth in births]))
-    started = time.perf_counter()
+    started = time.process_time()
     live(env, agent, parameters, seeds, listener=listener, **switches)
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
 def report(label: str, values: np.ndarray, reached: np.ndarray | None = None) -> dict[str, Any]:
@@ -271,7 +271,10 @@ def avoid() -> dict[str, Any]:
 
 
 def cost() -> dict[str, Any]:
-    """Time of the same lives with learning on over learning frozen; median of five pairs."""
+    """Processor time of the same lives, learning over frozen; median of five pairs.
+
+    Other programs on the machine make ratios of wall time useless, these not.
+    """
     rows = {}
     for recipe, *overrides in (
         ("tmaze_reward_hebbian", "env.life_s=40.0"),
