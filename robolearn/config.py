@@ -73,8 +73,8 @@ class LearningSection(_OpenSection):
     Attributes:
         kind: the learner, such as openai_es or ppo; further keys are its hyperparameters.
         validate_every: iterations between two validations.
-        validation_lives: lives of a validation, over the env's own length of life; every second
-            one meets the shifts of training.
+        validation_lives: lives of a validation, as long as the env's own, or as those of training
+            if they are longer; every second one meets the shifts of training.
     """
 
     validate_every: int = Field(20, ge=1)

@@ -26,7 +26,14 @@ from robolearn.tracking.progress import Progress
 from robolearn.tracking.run import RunFolder
 from robolearn.tracking.run_lock import LOCK_FILE, is_locked
 from robolearn.tracking.wandb_log import WandbLog
-from robolearn.zoo import WEIGHTS, TrainedAgent, build_agent, make_env, save_trained
+from robolearn.zoo import (
+    WEIGHTS,
+    TrainedAgent,
+    build_agent,
+    make_env,
+    make_validation_env,
+    save_trained,
+)
 
 if TYPE_CHECKING:  # torch is loaded where it is used
     from robolearn.learning.deep_rl.learner import DeepRL
@@ -124,7 +131,7 @@ class _Session:
     def __init__(self, config: Config):
         self.config = config
         learning = config.learning
-        self.validation_env = make_env(config, learning.validation_lives)
+        self.validation_env = make_validation_env(config, learning.validation_lives)
         # Half of the validation lives are intact, half meet the training shifts.
         self.validation_env.schedule.set_plans((), np.arange(0, learning.validation_lives, 2))
         agent = build_agent(config, self.validation_env)

@@ -8,10 +8,11 @@ import pytest
 
 from robolearn.agents.protocol import Feedback
 from robolearn.agents.registry import make_agent
-from robolearn.envs.vector_env import RobotVectorEnv
+from robolearn.config import load_config
 from robolearn.errors import UserError
 from robolearn.lifetime import live
 from robolearn.neurons.noise import normal_at, uniform_at
+from robolearn.zoo import build_agent, make_env
 
 SENSES, MOTORS = 3, 2
 LEARNED = (
@@ -257,23 +258,12 @@ def test_it_learns_a_bandit_and_its_reversal_and_does_not_without_learning():
     assert 0.2 < static[:, 100:].mean() < 0.8
 
 
-# Follows corridors and turns at the wall ahead: left and right wheel, mirrored. Observations are
-# seven ranges from the left, two wheel speeds and food.
-TMAZE_REFLEX = [
-    [0.10, -0.58, 0.15, 0.60, 0.15, 0.08, 0.10, 0.275, 0.075, 0.0, 0.3],
-    [0.10, 0.08, 0.15, 0.60, 0.15, -0.58, 0.10, 0.075, 0.275, 0.0, 0.3],
-]
-
-
-def tmaze(seeds, trials=80, **hyper):
-    """Return which trials reached the arm that paid, (n, trials); it moves after half of them."""
-    n = len(seeds)
-    env = RobotVectorEnv(
-        "tmaze", n, autoreset_mode="Disabled", max_episode_steps=50 * trials, trials=trials,
-        switch_trials=[trials // 2, trials // 2],
-    )  # fmt: skip
-    scale = np.concatenate([np.full(s.size, s.scale) for s in env.task.observation_slices])
-    agent = make_agent("r_stdp", len(scale), 2, scale, reflex=TMAZE_REFLEX, **hyper)
+def tmaze(seeds, *overrides):
+    """Return which trials of the recipe reached the arm that paid, (n, trials)."""
+    config = load_config("tmaze_r_stdp", overrides)
+    n, trials = len(seeds), config.env.parameters["trials"]
+    env = make_env(config, n, config.env.life_s)
+    agent = build_agent(config, env)
     births = [np.random.default_rng([seed, 9]) for seed in seeds]
     parameters = agent.express(np.stack([agent.genome.initial(rng) for rng in births]))
     hits, done = np.zeros((n, trials)), np.zeros(n, np.int64)
@@ -301,6 +291,6 @@ def test_it_learns_the_maze_and_its_reversal():
 
 @pytest.mark.slow
 def test_without_learning_the_reflex_has_no_side():
-    hits = tmaze(range(1000, 1032), learning_rate=0.0)
+    hits = tmaze(range(1000, 1032), "agent.learning_rate=0")
     assert 0.3 < hits.mean() < 0.6
     assert np.mean(hits[:, 20:40].mean(axis=1) >= 0.9) < 0.3

@@ -15,7 +15,7 @@ from robolearn.errors import UserError
 from robolearn.recording import ShiftEvent, Trajectory, gl, record
 from robolearn.recording.brain import Brain, Series
 from robolearn.recording.camera import TrackingCamera
-from robolearn.recording.captions import smoothed_speed, speed_text
+from robolearn.recording.captions import fitting_size, font, smoothed_speed, speed_text
 from robolearn.recording.damage import DAMAGE_RGB, geom_colours, painted, painted_steps
 from robolearn.recording.film import frame_rate, preview, write_film
 from robolearn.recording.frame_renderer import FrameRenderer
@@ -99,6 +99,13 @@ def count_red(picture) -> int:
 
 
 # ---- colours, segments and rates: no OpenGL needed
+
+
+def test_a_long_title_is_written_smaller_so_that_it_leaves_room_for_the_measure():
+    assert fitting_size("short", 21, 500) == 21
+    title = "delayed-match-node-perturbation-recurrent, seed 0"
+    size = fitting_size(title, 21, 400)
+    assert font(size).getlength(title) <= 400 < font(size + 1).getlength(title)
 
 
 def test_damage_paints_the_named_bodies_and_nothing_else(model):

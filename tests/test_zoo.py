@@ -20,7 +20,7 @@ from robolearn.errors import UserError
 from robolearn.lifetime import Moment, live
 from robolearn.tracking.checkpoint import load_arrays, save_arrays
 from robolearn.tracking.run import RunFolder
-from robolearn.zoo import WEIGHTS, load_trained, make_env, publish
+from robolearn.zoo import WEIGHTS, load_trained, make_env, make_validation_env, publish
 
 CHECKOUT = Path(__file__).parent.parent
 SHIFT = "limb_damage:front_left:dead@0.2s"
@@ -83,6 +83,12 @@ def actions_in_life(run: Path, seeds: list[int]) -> tuple[np.ndarray, np.ndarray
     parameters = trained.agent.express(np.repeat(trained.genome[None], len(seeds), axis=0))
     live(env, trained.agent, parameters, seeds, listener=listen)
     return np.stack(actions), np.stack(alive)
+
+
+def test_a_brain_is_judged_over_the_envs_own_life_or_over_that_of_training_if_it_is_longer():
+    for life_s, steps in ((7.0, 500), (None, 500), (12.0, 600)):
+        config = load_config("quickstart", [f"env.life_s={'null' if life_s is None else life_s}"])
+        assert make_validation_env(config, 1).max_episode_steps == steps
 
 
 def test_a_plain_gymnasium_loop_acts_as_the_agent_lived(brain: Path):

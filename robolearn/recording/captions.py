@@ -63,17 +63,13 @@ class Captions:
         draw = ImageDraw.Draw(image, "RGBA")
         self._write_chart(draw, step)
         margin, large, small = round(10 * unit), round(21 * unit), round(14 * unit)
+        told = speed_text(self._speed[step], trajectory.measure)
         if self._title:
-            write_text(draw, (margin, margin), self._title, large)
+            room = self._width - 3 * margin - font(large).getlength(told)
+            write_text(draw, (margin, margin), self._title, fitting_size(self._title, large, room))
         write_text(draw, (margin, margin + large * 1.35), trajectory.world, small, fill=DIM)
         right = self._width - margin
-        write_text(
-            draw,
-            (right, margin),
-            speed_text(self._speed[step], trajectory.measure),
-            large,
-            anchor="ra",
-        )
+        write_text(draw, (right, margin), told, large, anchor="ra")
         write_text(
             draw, (right, margin + large * 1.35), f"{time_s:.1f} s", small, anchor="ra", fill=DIM
         )
@@ -166,6 +162,11 @@ def write_badge(draw: ImageDraw.ImageDraw, x: float, y: float, text: str, size: 
         (left - pad, top - pad, right + pad, bottom + pad), radius=pad, fill=(*RED, 225)
     )
     draw.text((x + pad, y), text, font=font(size), anchor="la", fill=WHITE)
+
+
+def fitting_size(text: str, size: int, room: float) -> int:
+    """The largest size up to `size` at which `text` is no wider than `room`, in pixels."""
+    return next((s for s in range(size, 1, -1) if font(s).getlength(text) <= room), 1)
 
 
 @cache

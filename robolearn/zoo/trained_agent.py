@@ -99,6 +99,18 @@ def make_env(
     )
 
 
+def make_validation_env(config: Config, num_envs: int, shifts: Any = None) -> RobotVectorEnv:
+    """Build the env in which the agents of a config are judged.
+
+    Its lives are as long as the env's own, or as those of training if they are longer: who learns
+    within a life is judged by the whole of it. The arguments are those of `make_env`.
+    """
+    env = config.env
+    step_s = load_world(env_name(env.id), env.variant).control_step_s
+    own_s = (own_life_steps(env.id) or 0) * step_s
+    return make_env(config, num_envs, max(own_s, env.life_s or 0.0), shifts)
+
+
 def build_agent(config: Config, env: RobotVectorEnv) -> Agent:
     """Build the agent of a config for the observations and actions of `env`."""
     return make_agent(
