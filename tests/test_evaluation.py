@@ -408,13 +408,14 @@ def test_the_cost_of_a_brain_worked_by_hand():
     state.readout_trace[:] = 0.1
     # 50 graded synapses in 50 control steps a second; spikes that reach 2 units each.
     rate = 5 * 0.1 / 0.005
-    np.testing.assert_allclose(spikes_of(spiking, state), [[rate], [50 * 50 + rate * 2]])
+    np.testing.assert_allclose(np.array(spikes_of(spiking, state)), [[rate], [50 * 50 + rate * 2]])
     # The inputs are 10 senses, reward, trial end and 2 outputs; spikes reach outputs and modulator.
     own = make_agent("neuromodulated", 10, 2, None, hidden=5, neuron="spiking", control_step_s=0.02)
     state = own.new_state(1)
     state.hidden[:] = 0.1
     rate = 5 * 0.1 / (0.02 / own.hyper.spike_steps)
-    np.testing.assert_allclose(spikes_of(own, state), [[rate], [5 * 14 * 50 + rate * (2 + 1)]])
+    costs = [[rate], [5 * 14 * 50 + rate * (2 + 1)]]
+    np.testing.assert_allclose(np.array(spikes_of(own, state)), costs)
     rates = make_agent("neuromodulated", 10, 2, None, hidden=5, neuron="rate")
     assert spikes_of(rates, rates.new_state(1)) is None
     mlp = make_agent("mlp", 10, 2, None, hidden=(5,))

@@ -46,12 +46,15 @@ def venv() -> SB3VecEnv:
     )
 
 
-def trained_elsewhere(kind: str, folder: Path, normalised: bool, **networks: Any) -> Any:
+def trained_elsewhere(
+    kind: str, folder: Path, normalised: bool, networks: Any = None, **options: Any
+) -> Any:
     """Train a native policy for some steps and save its files; returns (policy, normaliser)."""
+    layers = {**NETWORKS[kind], **(networks or {})}
     envs: Any = venv()
     if normalised:
         envs = VecNormalize(envs, clip_obs=5.0)
-    policy = POLICIES[kind](envs, policy_kwargs={**NETWORKS[kind], **networks}, seed=0)
+    policy = POLICIES[kind](envs, policy_kwargs=layers, seed=0, **options)
     policy.learn(64)
     policy.save(folder / "walker.zip")
     if normalised:
@@ -175,17 +178,21 @@ def test_no_other_module_can_unpickle():
 
 
 @pytest.mark.parametrize(
-    ("kind", "networks", "message"),
+    ("kind", "options", "message"),
     [
-        ("ppo", {"activation_fn": nn.ELU}, "the actor has a part ELU"),
+        ("ppo", {"networks": {"activation_fn": nn.ELU}}, "the actor has a part ELU"),
         ("sac", {"use_sde": True}, "the actor has a part Hardtanh"),
-        ("recurrent_ppo", {"n_lstm_layers": 2}, r"its memory is LSTM\(.*num_layers=2"),
+        (
+            "recurrent_ppo",
+            {"networks": {"n_lstm_layers": 2}},
+            r"its memory is LSTM\(.*num_layers=2",
+        ),
     ],
 )
 def test_networks_that_no_brain_has_are_refused(
-    kind: str, networks: dict[str, Any], message: str, tmp_path: Path
+    kind: str, options: dict[str, Any], message: str, tmp_path: Path
 ):
-    trained_elsewhere(kind, tmp_path, normalised=False, **networks)
+    trained_elsewhere(kind, tmp_path, normalised=False, **options)
     with pytest.raises(UserError, match=rf"walker.zip: {message}"):
         import_sb3(kind, tmp_path / "walker.zip", ENV, tmp_path / "run", COMMAND, trust=True)
     assert not (tmp_path / "run").exists()
