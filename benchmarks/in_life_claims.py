@@ -23,6 +23,7 @@ from robolearn.zoo import build_agent, make_env
 LIVES = 32
 FIRST_SEED = 1000
 DISTANCE_M = 0.15
+REACH, ADAPT = "reach_node_perturbation", "reach_adaptation_node_perturbation"
 
 
 def main() -> None:
@@ -171,16 +172,18 @@ def _arms(label: str, log: TrialLog) -> dict[str, Any]:
 
 def reach() -> dict[str, Any]:
     """End-point error over D of 64 trials, frozen and without noise, after 2,000 and after none."""
-    held_out = ("env.parameters.held_out=[1,4]",)
+    held_out, probe = ("env.parameters.held_out=[1,4]",), ("probe:held_out@2000s",)
     rows = {}
-    for label, trials, overrides, shifts in (
-        ("8 targets", 2000, (), ()),
-        ("held-out targets 1 and 4", 2000, held_out, ("probe:held_out@2000s",)),
-        ("nothing learned", 0, (), ()),
+    for label, recipe, trials, overrides, shifts in (
+        ("8 targets", REACH, 2000, (), ()),
+        ("held-out targets 1 and 4", REACH, 2000, held_out, probe),
+        ("nothing learned", REACH, 0, (), ()),
+        ("8 targets, with an aim", ADAPT, 2000, (), ()),
+        ("held-out targets 1 and 4, with an aim", ADAPT, 2000, held_out, probe),
     ):
         log, test = TrialLog("endpoint_error", "hand_speed"), trials * 50
         let_live(
-            "reach_node_perturbation", f"env.life_s={trials + 64:.1f}", *overrides,
+            recipe, f"env.life_s={trials + 64:.1f}", *overrides,
             listener=log, shifts=shifts, frozen_from=test, quiet_from=test,
         )  # fmt: skip
         error, speed = log.table("endpoint_error") / DISTANCE_M, log.table("hand_speed")
@@ -205,17 +208,21 @@ def force_field() -> dict[str, Any]:
 
 
 def _adapt(shift: str, measure: str, size: float | None) -> dict[str, Any]:
-    """Learn to reach, meet the shift for 500 trials, lose it for 500, meet it again for 500."""
-    spans = [f"{shift}@2000s-2500s", f"{shift}@3000s-3500s"]
-    log = TrialLog(measure, "feedback", "endpoint_error")
-    let_live(
-        "reach_adaptation_node_perturbation", "env.life_s=3504.0",
-        listener=log, shifts=spans,
-    )  # fmt: skip
-    seen = np.where(log.table("feedback") == 0, log.table(measure), np.nan)
+    """Learn to reach, meet the shift for 500 trials, lose it for 500, meet it again for 500.
 
-    def mean(first: int, last: int) -> np.ndarray:
-        return np.nanmean(seen[:, first:last], axis=1)
+    Twins, with the same seeds, meet it when it returns for the first time.
+    """
+    return_span = f"{shift}@3000s-3500s"
+    log = TrialLog(measure, "feedback", "endpoint_error")
+    let_live(ADAPT, "env.life_s=3504.0", listener=log, shifts=[f"{shift}@2000s-2500s", return_span])
+    twins = TrialLog(measure, "feedback")
+    let_live(ADAPT, "env.life_s=3128.0", listener=twins, shifts=[return_span])
+    seen, seen_by_twins = (
+        np.where(kept.table("feedback") == 0, kept.table(measure), np.nan) for kept in (log, twins)
+    )
+
+    def mean(first: int, last: int, values: np.ndarray = seen) -> np.ndarray:
+        return np.nanmean(values[:, first:last], axis=1)
 
     # Eight targets, each without feedback once in 64 trials.
     before, late = mean(1808, 2000), mean(2436, 2500)
@@ -223,6 +230,7 @@ def _adapt(shift: str, measure: str, size: float | None) -> dict[str, Any]:
     gap = onset - before
     aftereffect = before - mean(2500, 2564)
     first, again = onset - mean(2000, 2128), onset - mean(3000, 3128)
+    first_of_twins = onset - mean(3000, 3128, seen_by_twins)
     return {
         "before": report("before", before),
         "corrected": report("share corrected in trials 437-500", (onset - late) / gap,
@@ -232,6 +240,8 @@ def _adapt(shift: str, measure: str, size: float | None) -> dict[str, Any]:
         "washed out": report("left of it after 500 trials", (before - mean(2936, 3000)) / gap),
         "first": report("corrected in the first 128 trials", first / gap),
         "savings": report("the same when it returns, less the first", (again - first) / gap),
+        "savings over twins": report("the same less that of twins who never met it",
+                                     (again - first_of_twins) / gap),
         "curve": [
             round(float(np.nanmean(seen[:, t : t + 50])), 4) for t in range(1800, 3500, 50)
         ],

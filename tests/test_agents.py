@@ -30,6 +30,10 @@ BRAINS = {
         "node_perturbation",
         {"credit": "step", "prediction": "critic", "synergies": [[1], [-1], [0.5]]},
     ),
+    "node_perturbation_aim": (
+        "node_perturbation",
+        {"aim": [1, 4], "task_sets": 2, "surprise_rate": 0.9, "surprise_threshold": 0.01},
+    ),
     "r_stdp": (
         "r_stdp",
         {"units": 3, "judgement": "step", "reflex": [[0.1] * (OBSERVATIONS + 1)] * 3},

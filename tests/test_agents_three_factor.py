@@ -144,6 +144,9 @@ def test_the_population_code_peaks_at_the_preferred_value_and_sums_to_one():
         ({"reflex": [[1.0, 0.0]]}, "reflex: expected 2 rows, one an action element, got 1"),
         ({"synergies": [[1.0]]}, "synergies: 1 rows (valid: one for each of 2 actions)"),
         ({"prediction": "critic"}, "credit must be 'step'"),
+        ({"aim": [2]}, "aim: element 2 (valid: 0 to 1)"),
+        ({"aim": [0], "credit": "step"}, "aim: it is taken for a trial, so credit must be 'trial'"),
+        ({"task_sets": 2}, "task_sets = 2: without aim there is one (valid: 1)"),
         ({"rule": "heb"}, "did you mean 'hebb'"),
     ],
 )

@@ -1,5 +1,8 @@
 """Learners from reward: one layer of plastic synapses, eligibility × modulator × stabiliser.
 
+A second small layer, the aim, may displace what it sees, as people under a visuomotor rotation aim
+beside the target (Mazzoni & Krakauer 2006, J. Neurosci. 26:3642).
+
 Rules after Williams 1992 and Fiete & Seung 2006 (`plasticity.node_perturbation`), Frémaux et al.
 2010 (`plasticity.reward_modulated_hebb`, `plasticity.reward_prediction`).
 """
@@ -7,15 +10,14 @@ Rules after Williams 1992 and Fiete & Seung 2006 (`plasticity.node_perturbation`
 import math
 from dataclasses import dataclass
 from itertools import product
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
-from annotated_types import Interval, Len
 from numpy.typing import ArrayLike, NDArray
 
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
 from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters, Trace
-from robolearn.agents.reflex import Reflex
+from robolearn.agents.three_factor_hyperparameters import ThreeFactorHyperparameters
 from robolearn.agents.three_factor_kernel import (
     CRITIC,
     HEBB,
@@ -28,76 +30,8 @@ from robolearn.agents.three_factor_kernel import (
 from robolearn.errors import UserError
 from robolearn.neurons.noise import draw_keys
 
-Index = Annotated[int, Interval(ge=0)]
-Seconds = Annotated[float, Interval(gt=0, le=1e6)]
-Fraction = Annotated[float, Interval(ge=0, le=1)]
-# Element of the observation; the first and the last preferred value, in the element's unit; units.
-Tuning = tuple[Index, float, float, Annotated[int, Interval(ge=2, le=100)]]
-
 _RULES = {"hebb": HEBB, "node_perturbation": NODE_PERTURBATION}
 _PREDICTIONS = {"none": NAIVE, "global": MEAN, "context": MEAN, "critic": CRITIC}
-_MOST_FEATURES = 100_000
-
-
-@dataclass(frozen=True)
-class ThreeFactorHyperparameters:
-    """What one chooses before a life. Indices are those of the env's card.
-
-    Attributes:
-        rule: what makes a synapse eligible: "hebb", the activity with its noise, or
-            "node_perturbation", the noise alone, over its variance.
-        inputs: elements of the observation that enter as they are; null for all, [] for none.
-        tuning: a population code: [element, first, last, units] for each axis of a grid of Gaussian
-            units whose preferred values lie evenly from first to last, in the element's unit; their
-            distance is the standard deviation of a field.
-        reflex: what is hard-wired under the brain (`agents.reflex`); empty for nothing.
-        synergies: for every action, how much of it each learning unit drives: [[1], [-1]] is one
-            unit that turns a robot on two wheels; empty: one unit for each action.
-        exploration: σ of the noise on every unit.
-        hold_steps: control steps for which a draw of the noise is held; a new trial draws anew.
-        eligibility_tau_s: time constant of the eligibility, s; null: it does not decay.
-        control_step_s: control step of the body, s.
-        credit: when rewards are heard: "trial", their sum at its end, or "step".
-        prediction: what is subtracted: nothing ("none"), the running mean of all rewards
-            ("global"), of those in the same context ("context": the world tells the type of the
-            trial), or a learned value of the state ("critic": the TD error; with credit "step").
-        contexts: number of contexts that the world tells apart.
-        expectation: what is expected at birth, in units of reward; null: what comes first.
-        prediction_rate: by how much of its error a prediction moves.
-        discount: γ of the critic, for a step.
-        learning_rate: η; for node perturbation of the gradient itself, since ξ is over σ².
-        weight_bound: weights stay within ± this.
-    """
-
-    rule: Literal["hebb", "node_perturbation"] = "node_perturbation"
-    inputs: tuple[Index, ...] | None = None
-    tuning: Annotated[tuple[Tuning, ...], Len(0, 8)] = ()
-    reflex: Reflex = ()
-    synergies: tuple[tuple[float, ...], ...] = ()
-    exploration: Annotated[float, Interval(gt=0, le=100)] = 0.1
-    hold_steps: Annotated[int, Interval(ge=1, le=1_000_000)] = 1
-    eligibility_tau_s: Seconds | None = None
-    control_step_s: Seconds = 0.02
-    credit: Literal["trial", "step"] = "trial"
-    prediction: Literal["none", "global", "context", "critic"] = "context"
-    contexts: Annotated[int, Interval(ge=1, le=10_000)] = 1
-    expectation: float | None = None
-    prediction_rate: Fraction = 0.2
-    discount: Fraction = 0.9
-    learning_rate: Annotated[float, Interval(ge=0, le=1e6)] = 0.01
-    weight_bound: Annotated[float, Interval(gt=0, le=1e6)] = 4.0
-
-    def __post_init__(self) -> None:
-        if self.prediction == "critic" and self.credit != "step":
-            raise UserError("prediction = 'critic': it values steps, so credit must be 'step'")
-        units = math.prod(axis[3] for axis in self.tuning)
-        if units > _MOST_FEATURES:
-            raise UserError(f"tuning: a grid of {units} units (valid: up to {_MOST_FEATURES})")
-        if len({len(row) for row in self.synergies}) > 1:
-            raise UserError("synergies: every row should name the same number of units")
-        for axis in self.tuning:
-            if not axis[1] < axis[2]:
-                raise UserError(f"tuning: {list(axis)}: first must be below last")
 
 
 @dataclass
@@ -110,17 +44,23 @@ class ThreeFactorState:
     Attributes:
         weight: (n, u, f), the plastic synapses.
         eligibility: (n, u, f).
-        expectation: (n, contexts), expected reward.
+        expectation: (n, sets · contexts), expected reward, one set after the other.
         value: (n, f), weights of the critic.
         value_trace: (n, f), their eligibility.
         total_reward: (n,), heard since the last lesson.
         modulator: (n,), the third factor of the last step.
         features: (n, f), what the synapses saw in the last step.
         noise: (n, u), exploration in force.
+        aim_weight: (n, sets, k, k), the plastic synapses of the aim.
+        aim_origin: (n, k), elements that are displaced, as they were when the trial began.
+        aim_noise: (n, k), exploration of the aim in this trial.
+        aim_shift: (n, k), displacement in force, in typical magnitudes.
+        surprise: (n,), running mean of the modulator since the set was brought up.
+        task_set: (n,) int64, the set in use.
         key: (n,) uint64, of the noise.
         age: (n,) int64, control steps lived.
         trial_age: (n,) int64, control steps since the trial began.
-        expects: (n, contexts) bool, whether anything is expected yet.
+        expects: (n, sets · contexts) bool, whether anything is expected yet.
         weights_plastic: (n,) bool, False freezes everything that learns.
     """
 
@@ -133,6 +73,12 @@ class ThreeFactorState:
     modulator: Float
     features: Float
     noise: Float
+    aim_weight: Float
+    aim_origin: Float
+    aim_noise: Float
+    aim_shift: Float
+    surprise: Float
+    task_set: NDArray[np.int64]
     key: NDArray[np.uint64]
     age: NDArray[np.int64]
     trial_age: NDArray[np.int64]
@@ -152,9 +98,17 @@ class ThreeFactor:
         W ← bound(W + η M e)
     A trial's end clears e.
 
+    Where there is an aim, elements o_a of o are displaced for a whole trial, from their values at
+    its start, and the aim learns from the same M:
+        o_a(t) ← o_a(t) + d,  d = A o_a(0) + ζ,  ζ ~ N(0, aim_exploration²) drawn once a trial
+        A ← bound(A + η_a M ζ o_a(0)ᵀ / aim_exploration²)
+    So a change that all places share, such as a rotation, is learnt in the k² synapses of A. With
+    `task_sets`, lasting disappointment changes A and the expectations for those of the next set.
+
     Claim: with node perturbation, `hold_steps` 1, credit by trial and no decay, the mean change of
-    W is η times the gradient of the noise-smoothed expected reward of a trial. Noise that is held
-    spares the search dimensions; the claim then holds where features change little meanwhile.
+    W is η times the gradient of the noise-smoothed expected reward of a trial, and of A η_a times
+    its gradient. Noise that is held spares the search dimensions; the claim of W then holds where
+    features change little meanwhile.
 
     Parameters: `weight` (n, u, f) of u units, W at birth; the naive learner's is zero.
 
@@ -200,13 +154,16 @@ class ThreeFactor:
     def new_state(self, n: int) -> ThreeFactorState:
         """Allocate the state of `n` individuals, to be filled by `reset`."""
         u, f = self.unit_size, self.feature_size
-        shapes = [(u, f)] * 2 + [(self.hyper.contexts,), (f,), (f,), (), (), (f,), (u,)]
+        sets, k = self.hyper.task_sets, len(self.hyper.aim)
+        shapes = [(u, f)] * 2 + [(sets * self.hyper.contexts,), (f,), (f,), (), (), (f,), (u,)]
+        shapes += [(sets, k, k), (k,), (k,), (k,), ()]
         return ThreeFactorState(
             *(np.zeros((n, *shape), np.float32) for shape in shapes),
+            task_set=np.zeros(n, np.int64),
             key=np.zeros(n, np.uint64),
             age=np.zeros(n, np.int64),
             trial_age=np.zeros(n, np.int64),
-            expects=np.zeros((n, self.hyper.contexts), np.bool_),
+            expects=np.zeros((n, sets * self.hyper.contexts), np.bool_),
             weights_plastic=np.ones(n, np.bool_),
         )
 
@@ -226,6 +183,12 @@ class ThreeFactor:
             state.modulator,
             state.features,
             state.noise,
+            state.aim_weight,
+            state.aim_origin,
+            state.aim_noise,
+            state.aim_shift,
+            state.surprise,
+            state.task_set,
             state.age,
             state.trial_age,
         ):
@@ -270,6 +233,12 @@ class ThreeFactor:
             state.modulator,
             state.features,
             state.noise,
+            state.aim_weight,
+            state.aim_origin,
+            state.aim_noise,
+            state.aim_shift,
+            state.surprise,
+            state.task_set,
             state.key,
             state.age,
             state.trial_age,
@@ -294,6 +263,9 @@ class ThreeFactor:
             traces["critic's weights"] = Trace(state.value, "reward", kind="weight")
         elif self.hyper.prediction != "none":
             traces["expected reward"] = Trace(state.expectation, "reward")
+        if self.hyper.aim:
+            traces["weights of the aims"] = Trace(state.aim_weight.reshape(n, -1), kind="weight")
+            traces["task set in use"] = Trace(state.task_set[:, None].astype(np.float32))
         return traces
 
     def _check_contexts(self, feedback: Feedback) -> None:
@@ -310,14 +282,15 @@ def _constants(hyper: ThreeFactorHyperparameters, inverse_scales: Float, a: int)
     """Check indices and rows against the observation (o,) and lay the constants out."""
     o = len(inverse_scales)
     inputs = tuple(range(o)) if hyper.inputs is None else hyper.inputs
-    for name, indices in (("inputs", inputs), ("tuning", [axis[0] for axis in hyper.tuning])):
+    tuning = [axis[0] for axis in hyper.tuning]
+    for name, indices in (("inputs", inputs), ("tuning", tuning), ("aim", hyper.aim)):
         for index in indices:
             if index >= o:
                 raise UserError(f"{name}: element {index} (valid: 0 to {o - 1})")
     synergies = np.array(hyper.synergies or np.eye(a), np.float32, ndmin=2)
     if len(synergies) != a:
         raise UserError(f"synergies: {len(synergies)} rows (valid: one for each of {a} actions)")
-    tuned = np.array([axis[0] for axis in hyper.tuning], np.int64)
+    tuned = np.array(tuning, np.int64)
     axes = [np.linspace(first, last, units) for _, first, last, units in hyper.tuning]
     centres = np.array(list(product(*axes)) if axes else np.zeros((0, 0)))  # (u, m)
     widths = [axis[1] - axis[0] for axis in axes]
@@ -340,4 +313,11 @@ def _constants(hyper: ThreeFactorHyperparameters, inverse_scales: Float, a: int)
         discount=np.float32(hyper.discount),
         learning_rate=np.float32(hyper.learning_rate),
         weight_bound=np.float32(hyper.weight_bound),
+        aim=np.array(hyper.aim, np.int64),
+        aim_exploration=np.float32(hyper.aim_exploration),
+        aim_learning_rate=np.float32(hyper.aim_learning_rate),
+        contexts=hyper.contexts,
+        task_sets=hyper.task_sets,
+        surprise_rate=np.float32(hyper.surprise_rate),
+        surprise_threshold=np.float32(hyper.surprise_threshold),
     )

@@ -7,6 +7,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
+from robolearn.agents.aim import displace, learn_aim, take_aim
 from robolearn.agents.protocol import Float
 from robolearn.neurons.compilation import compiled, kernel
 from robolearn.neurons.encoder import encode
@@ -17,6 +18,7 @@ from robolearn.plasticity.eligibility import accumulate
 from robolearn.plasticity.node_perturbation import perturbation_factor
 from robolearn.plasticity.reward_modulated_hebb import activity_factor
 from robolearn.plasticity.reward_prediction import learn_value, predict_mean
+from robolearn.plasticity.task_sets import choose_set
 from robolearn.plasticity.three_factor import modulate
 
 HEBB, NODE_PERTURBATION = 0, 1
@@ -43,6 +45,13 @@ class Constants(NamedTuple):
     discount: np.float32
     learning_rate: np.float32
     weight_bound: np.float32
+    aim: NDArray[np.int64]  # (k,) elements that are displaced
+    aim_exploration: np.float32
+    aim_learning_rate: np.float32
+    contexts: int  # of a set
+    task_sets: int
+    surprise_rate: np.float32
+    surprise_threshold: np.float32
 
 
 @kernel
@@ -65,6 +74,12 @@ def act_three_factor(
     modulator,
     features,
     noise,
+    aim_weight,
+    aim_origin,
+    aim_noise,
+    aim_shift,
+    surprise,
+    task_set,
     key,
     age,
     trial_age,
@@ -77,12 +92,14 @@ def act_three_factor(
             x = np.empty(observation.shape[1], np.float32)
             encode(observation[row], inverse_scales, x)
             present = np.empty(features.shape[1], np.float32)
-            _encode_features(x, constants, present)
+            if not constants.by_trial:  # a critic judges by what is seen now
+                _encode_features(x, constants, present)
             if age[row] > 0:
                 _hear(
                     reward[row],
                     trial_end[row],
                     context[row] if constants.per_context else 0,
+                    task_set[row : row + 1],
                     plastic[row],
                     weight[row],
                     eligibility[row],
@@ -92,12 +109,32 @@ def act_three_factor(
                     value_trace[row],
                     total_reward[row : row + 1],
                     modulator[row : row + 1],
+                    surprise[row : row + 1],
                     features[row],
                     present,
+                    aim_weight[row],
+                    aim_origin[row],
+                    aim_noise[row],
                     constants,
                 )
                 if trial_end[row]:
                     trial_age[row] = 0
+            if constants.by_trial:  # the aim of a trial profits from the trial before
+                if trial_age[row] == 0:
+                    take_aim(
+                        x,
+                        constants.aim,
+                        aim_weight[row, task_set[row]],
+                        constants.aim_exploration if explore[row] else ZERO,
+                        key[row],
+                        age[row],
+                        noise.shape[1],
+                        aim_origin[row],
+                        aim_noise[row],
+                        aim_shift[row],
+                    )
+                displace(x, constants.aim, aim_shift[row])
+                _encode_features(x, constants, present)
             features[row] = present
             if trial_age[row] % constants.hold_steps == 0:
                 size = constants.exploration if explore[row] else ZERO
@@ -172,6 +209,7 @@ def _hear(
     reward,
     trial_end,
     context,
+    task_set,
     plastic,
     weight,
     eligibility,
@@ -181,8 +219,12 @@ def _hear(
     value_trace,
     total_reward,
     modulator,
+    surprise,
     features,
     present,
+    aim_weight,
+    aim_origin,
+    aim_noise,
     constants,
 ):
     """Learn from the reward of the step before, for one individual."""
@@ -195,9 +237,10 @@ def _hear(
         if constants.prediction == NAIVE:
             modulator[0] = heard
         elif constants.prediction == MEAN:
-            if not expects[context]:  # whoever expects nothing yet is not surprised
-                expectation[context], expects[context] = heard, True
-            modulator[0] = predict_mean(expectation, context, heard, rate)
+            mean = task_set[0] * constants.contexts + context
+            if not expects[mean]:  # whoever expects nothing yet is not surprised
+                expectation[mean], expects[mean] = heard, True
+            modulator[0] = predict_mean(expectation, mean, heard, rate)
         else:
             modulator[0] = learn_value(
                 value,
@@ -217,3 +260,19 @@ def _hear(
         total_reward[0] = ZERO
     if trial_end and plastic:
         eligibility[:] = ZERO
+        learn_aim(
+            aim_weight[task_set[0]],
+            aim_noise,
+            aim_origin,
+            constants.aim_exploration * constants.aim_exploration,
+            constants.aim_learning_rate * modulator[0],
+            constants.weight_bound,
+        )
+        choose_set(
+            surprise,
+            task_set,
+            modulator[0],
+            constants.surprise_rate,
+            constants.surprise_threshold,
+            constants.task_sets,
+        )
