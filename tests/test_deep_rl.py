@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
-from mirror_task import Mirror
+from mirror_task import Allowance, Mirror
 from tiny_run import tiny_config
 
 from robolearn import training
@@ -16,7 +17,7 @@ from robolearn.agents.protocol import Feedback
 from robolearn.agents.registry import make_agent
 from robolearn.config import load_config, parse_config
 from robolearn.errors import UserError
-from robolearn.learning.deep_rl import LEARNERS
+from robolearn.learning.deep_rl import LEARNERS, PPOConfig, RecurrentPPOConfig
 from robolearn.learning.deep_rl.learner import DeepRL
 from robolearn.learning.evolution import validation_lives
 from robolearn.lifetime import live
@@ -46,15 +47,19 @@ BRAIN: dict[str, dict[str, Any]] = {
 every_learner = pytest.mark.parametrize("kind", sorted(SMALL))  # RMA: tests/test_rma.py
 
 
-def learner(kind: str, seed: int = 0, cue_only: bool = False, **hyper: Any) -> DeepRL:
+def learner(
+    kind: str, seed: int = 0, cue_only: bool = False, size: int = 1, env: Any = None, **hyper: Any
+) -> DeepRL:
     config = LEARNERS[kind](**{**SMALL[kind], **hyper})
-    agent = make_agent(config.actor["kind"], 2, 1, np.array([2.0, 1.0], np.float32), **BRAIN[kind])
-    return DeepRL(Mirror(config.num_envs, cue_only), agent, config, seed)
+    env = env or Mirror(config.num_envs, cue_only, size)
+    scale = env.task.observation_scale
+    agent = make_agent(config.actor["kind"], size + 1, size, scale, **BRAIN[kind])
+    return DeepRL(env, agent, config, seed)
 
 
 def error_of(trained: DeepRL, cue_only: bool = False) -> float:
     """Return the mean error of the deployed brain over 400 lives; knowing nothing makes 1/3."""
-    env = Mirror(400, cue_only)
+    env = Mirror(400, cue_only, trained.agent.action_size)
     env.metadata = {"autoreset_mode": None}
     agent, n = trained.agent, 400
     parameters = agent.express(np.repeat(trained.genome[None], n, axis=0))
@@ -71,12 +76,41 @@ def error_of(trained: DeepRL, cue_only: bool = False) -> float:
 
 
 @every_learner
-def test_it_learns_to_act_what_it_sees(kind: str):
-    trained = learner(kind)
+@pytest.mark.parametrize("size", [1, 3])
+def test_it_learns_to_act_what_it_sees(kind: str, size: int):
+    trained = learner(kind, size=size)
     assert error_of(trained) > 0.2
-    for _ in range(10):
+    for _ in range(10 * size):
         trained.step()
     assert error_of(trained) < 0.03
+
+
+@every_learner
+def test_a_life_that_is_cut_off_is_worth_what_would_have_followed(kind: str):
+    """With a discount of 1/2 that is 2 at any time, and 1 in the last step before a real end."""
+    values = {}
+    for ends_for_good in (False, True):
+        env = Allowance(SMALL[kind]["num_envs"], ends_for_good)
+        trained = learner(kind, env=env, gamma=0.5, normalize_reward=False)
+        for _ in range(15):
+            trained.step()
+        values[ends_for_good] = value_of_the_last_step(trained)
+    assert values[False] == pytest.approx(2.0, abs=0.25)
+    assert values[True] == pytest.approx(1.0, abs=0.25)
+
+
+def value_of_the_last_step(trained: DeepRL) -> float:
+    """Return the mean that the critic expects before the eighth and last step of a life."""
+    algorithm, config = trained.algorithm, trained.config
+    if isinstance(config, PPOConfig | RecurrentPPOConfig):  # the last rollout, whole lives
+        values = algorithm.rollout_buffer.values.reshape(config.num_envs, config.n_steps)
+        return float(values[:, 7::8].mean())
+    numbers = np.linspace(-1.0, 1.0, 16)
+    observation = np.stack((numbers, np.full(16, 7 / 8)), axis=1)
+    seen = np.asarray(trained.normaliser.normalize_obs(observation))
+    action, _ = algorithm.predict(seen, deterministic=True)
+    with torch.no_grad():
+        return float(algorithm.critic(torch.as_tensor(seen), torch.as_tensor(action))[0].mean())
 
 
 @pytest.mark.parametrize("kind", ["sac", "td3"])
@@ -165,7 +199,8 @@ def test_equal_seeds_learn_the_same_and_others_do_not(kind: str):
     genomes = []
     for seed in (0, 0, 1):  # one after the other: they draw from the global streams
         trained = learner(kind, seed)
-        trained.step()
+        for _ in range(2):  # sac and td3 learn from the second on, also from actions at random
+            trained.step()
         genomes.append(trained.genome)
     assert np.array_equal(genomes[0], genomes[1])
     assert not np.array_equal(genomes[0], genomes[2])
@@ -184,7 +219,7 @@ def test_a_reflex_acts_in_training_as_it_does_in_life():
     number = trained.env.number.copy()
     trained.normaliser.step(own)
     reward = trained.normaliser.get_original_reward()
-    np.testing.assert_allclose(reward, -((lived[:, 0] - number) ** 2), atol=1e-5)
+    np.testing.assert_allclose(reward, -((lived - number)[:, 0] ** 2), atol=1e-5)
 
 
 def test_a_state_of_other_layers_is_refused():

@@ -42,8 +42,9 @@ class DeepRL:
     policy before learning goes on. So it goes on like one that was never stopped, but not in the
     same bits.
 
-    stable-baselines3 draws from the global streams of NumPy and torch, which are seeded here. torch
-    gets one thread: more gain nothing on matrices of this size, and spin on the physics' cores.
+    stable-baselines3 draws from the global streams of NumPy and torch and from the action space,
+    which are seeded here. torch gets one thread: more gain nothing on matrices of this size, and
+    spin on the physics' cores.
 
     Args:
         env: the individuals, in autoreset mode SAME_STEP and with a limit on the life.
@@ -179,7 +180,9 @@ class DeepRL:
     def _start_streams(self) -> None:
         """Key what is drawn from now on by (seed, iteration)."""
         noise = np.random.SeedSequence([self.seed, _NOISE, self.iteration])
-        set_random_seed(int(noise.generate_state(1)[0]))
+        first = int(noise.generate_state(1)[0])
+        set_random_seed(first)
+        self.normaliser.action_space.seed(first)  # draws the random actions of SAC and TD3
         self.normaliser.seed(int(life_seeds(self.seed, TRAINING, self.iteration, 1)[0]))
 
     def _build(self, brain: Any) -> BaseAlgorithm:
