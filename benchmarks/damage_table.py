@@ -1,7 +1,7 @@
 """Retention by kind of damage, from the raw numbers of `robolearn compare --json`.
 
     robolearn compare RUN ... --json compared.json
-    python benchmarks/quadruped_damage.py compared.json --json benchmarks/quadruped_damage.json
+    python benchmarks/damage_table.py compared.json --json benchmarks/quadruped_damage.json
 
 Prints the mean over the legs or severities of each kind for every run, and keeps the figures of
 every condition without its lives.
