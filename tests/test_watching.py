@@ -235,6 +235,9 @@ def test_a_press_in_the_browser_kills_a_leg_and_the_speed_falls(shown: WatchPage
         view.get_by_label("gravity 0.5").uncheck()
         view.wait_for_function(status_is("!text.includes('gravity')"))
 
+        # A walker that fell under the weak gravity has ended, and cannot be paused.
+        view.get_by_role("button", name="New life").click()
+        view.wait_for_function(status_is("text.includes('running') && speed > 0.45"))
         view.get_by_role("button", name="Pause").click()
         view.wait_for_function(status_is("text.includes('paused')"))
         steps = life.steps
