@@ -97,3 +97,28 @@ def test_an_env_tells_each_row_from_onset_to_end():
         env.step(np.zeros((2, 12), np.float32))
         told.append(env.shift_state()[:, 0].tolist())
     assert told == [[0, 0]] * 5 + [[1, 0]] * 5 + [[0, 0]] * 2
+
+
+def test_what_an_env_tells_follows_new_lives_and_shifts_begun_by_hand():
+    plan = {"kind": "motor_gain", "gain": {"uniform": [0.5, 1.5]}, "onset_s": {"uniform": [0, 0.1]}}
+    env = RobotVectorEnv("quadruped", 3, max_episode_steps=7, shifts=[plan])
+    env.reset(seed=0)
+    told = ShiftState(parse_shifts([plan]), QUADRUPED)
+    by_hand = shift("motor_gain", gain=0.75)
+    differed = 0
+    for step in range(40):
+        if step == 20:
+            env.schedule.set_plans((), np.array([2]))
+            env.reset(options={"reset_mask": np.array([False, False, True])})
+            env.schedule.begin(by_hand, np.array([2]))
+        if step == 23:
+            assert env.shift_state()[2].any()
+            env.schedule.end(by_hand, np.array([2]))
+            assert not env.shift_state()[2].any()
+        before = env.shift_state()
+        env.step(np.zeros((3, 12), np.float32))
+        after = env.shift_state()
+        differed += not np.array_equal(before, after)
+        expected = [told.of(env.schedule.shifts_of(row)) for row in range(3)]
+        np.testing.assert_array_equal(after, expected)
+    assert differed > 5

@@ -85,6 +85,7 @@ class RobotVectorEnv(VectorEnv):
         plans = parse_shifts(shifts)
         self.schedule = Schedule(self.simulation, plans, life_s, self.task.interface)
         self._shift_state = ShiftState(plans, world)
+        self._told = np.zeros((num_envs, self._shift_state.size), np.float32)
         self.metadata = {
             "render_modes": offered_render_modes(),
             "render_fps": round(1 / world.control_step_s),
@@ -121,9 +122,10 @@ class RobotVectorEnv(VectorEnv):
 
     def shift_state(self) -> NDArray[np.float32]:
         """Return in numbers (n, k) which of the `shifts` act on each row now (`ShiftState`)."""
-        return np.stack(
-            [self._shift_state.of(self.schedule.shifts_of(i)) for i in range(self.num_envs)]
-        )
+        for row in np.flatnonzero(self.schedule.changed):
+            self._told[row] = self._shift_state.of(self.schedule.shifts_of(row))
+        self.schedule.changed[:] = False
+        return self._told.copy()
 
     def seed_rows(self, seeds: list[int], rows: Ids | None = None) -> None:
         """Give each of `rows` the streams of its own seed; used by resets and by lifetimes."""

@@ -33,6 +33,9 @@ class Schedule:
         life_s: length of a life, to refuse onsets past its end; None if it has no end.
         interface: layout of senses and actions and the task's parameters, for shifts of those.
 
+    Attributes:
+        changed: whose shifts may have changed, (n,); whoever follows them clears it.
+
     Raises:
         UserError: a plan does not fit the world or the life, or two contradict each other.
     """
@@ -55,6 +58,7 @@ class Schedule:
         self.active: list[list[Active]] = [[] for _ in range(simulation.n)]
         self._events: list[list[_Event]] = [[] for _ in range(simulation.n)]
         self._next_step = np.full(simulation.n, _NEVER)  # (n,)
+        self.changed = np.ones(simulation.n, np.bool_)
 
     def set_plans(self, plans: tuple[ShiftPlan, ...], ids: Ids | None = None) -> None:
         """Let the next lives of `ids` (k,), or of all, follow `plans`.
@@ -223,6 +227,7 @@ class Schedule:
             simulation.compute_constants(np.array(sorted(stale)))
 
     def _restore(self, ids: Ids) -> None:
+        self.changed[ids] = True
         self.simulation.restore_bodies(ids)
         for name, array in self.interface.arrays.items():
             array[ids] = self._arrays[name][ids]
