@@ -34,8 +34,10 @@ def test_a_zoo_agent_performs_as_its_metrics_say(folder):
     env = make_validation_env(trained.config, LIVES, ())
     parameters = trained.agent.express(np.repeat(trained.genome[None], LIVES, axis=0))
     lives = live(env, trained.agent, parameters, life_seeds(0, TEST, 0, LIVES))
-    # Lives differ by a few per cent; processors by less.
-    assert lives.mean_performance.mean() == pytest.approx(told, rel=0.1)
+    own = lives.mean_performance
+    # Processors differ by a few per cent, the lives of some bodies by far more.
+    error = own.std(ddof=1) / np.sqrt(LIVES)
+    assert own.mean() == pytest.approx(told, abs=max(0.1 * abs(told), 3 * error))
 
 
 @pytest.mark.parametrize("folder", list(zoo_entries()), ids=name_of)
