@@ -122,7 +122,7 @@ class RobotVectorEnv(VectorEnv):
 
     def shift_state(self) -> NDArray[np.float32]:
         """Return in numbers (n, k) which of the `shifts` act on each row now (`ShiftState`)."""
-        for row in np.flatnonzero(self.schedule.changed):
+        for row in np.flatnonzero(self.schedule.changed).tolist():
             self._told[row] = self._shift_state.of(self.schedule.shifts_of(row))
         self.schedule.changed[:] = False
         return self._told.copy()
