@@ -20,7 +20,15 @@ BRAINS = {
         "hebbian",
         {"hidden": [9], "granularity": "synapse", "innate": "random", "max_normalisation": True},
     ),
+    "hebbian_slow": (
+        "hebbian",
+        {"hidden": [9], "granularity": "low_rank", "rank": 2, "update_every": 3, "window": 4},
+    ),
     "spiking": ("spiking", {"hidden": 13, "homeostasis": True}),
+    "spiking_slow": (
+        "spiking",
+        {"hidden": 13, "granularity": "low_rank", "update_every": 3, "evolve_dynamics": True},
+    ),
     "spiking_synapse": ("spiking", {"hidden": 13, "granularity": "synapse"}),
     "spiking_layer": ("spiking", {"hidden": 13, "granularity": "layer", "max_normalisation": True}),
     "spiking_stdp": ("spiking", {"hidden": 13, "rule": "stdp"}),

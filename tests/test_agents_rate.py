@@ -91,9 +91,16 @@ def test_gru_feels_reward_and_remembers_what_it_saw():
 
 @pytest.mark.parametrize("granularity", ["synapse", "neuron", "layer"])
 @pytest.mark.parametrize("normalise", [False, True])
-def test_hebbian_life_equals_the_rule_computed_by_hand(granularity, normalise):
+@pytest.mark.parametrize(("every", "window"), [(1, 1), (1, 4), (3, 1), (3, 4)])
+def test_hebbian_life_equals_the_rule_computed_by_hand(granularity, normalise, every, window):
     agent, parameters, state = brain(
-        "hebbian", hidden=[5], granularity=granularity, max_normalisation=normalise, shake=3.0
+        "hebbian",
+        hidden=[5],
+        granularity=granularity,
+        max_normalisation=normalise,
+        update_every=every,
+        window=window,
+        shake=3.0,
     )
     observations, layers = senses(20), [(5, SENSES), (MOTORS, 5)]
     owners = {"synapse": layers, "neuron": [(5, 1), (MOTORS, 1)], "layer": [(1, 1), (1, 1)]}
@@ -105,15 +112,19 @@ def test_hebbian_life_equals_the_rule_computed_by_hand(granularity, normalise):
     def normalised(weight):
         return weight / np.abs(weight).max() if normalise else weight
 
-    weights = [normalised(weight) for weight in weights]
-    for x in observations[:, 0].astype(np.float64):
-        pre = x
-        for k, (bias, (eta, a, b, c, d)) in enumerate(zip(biases, rules, strict=True)):
-            post = np.tanh(weights[k] @ pre + bias)
-            hebb = a * np.outer(post, pre) + b * pre[None] + c * post[:, None] + d
-            weights[k] = normalised(np.clip(weights[k] + STEP_S * eta * hebb, -4, 4))
-            pre = post
-        expected.append(pre)
+    weights, lived = [normalised(weight) for weight in weights], []
+    for step, x in enumerate(observations[:, 0].astype(np.float64), start=1):
+        lived.append([x])
+        for weight, bias in zip(weights, biases, strict=True):
+            lived[-1].append(np.tanh(weight @ lived[-1][-1] + bias))
+        expected.append(lived[-1][-1])
+        if step % every == 0:
+            means = [np.mean(units, axis=0) for units in zip(*lived[-window:], strict=True)]
+            for k, (eta, a, b, c, d) in enumerate(rules):
+                pre, post = means[k], means[k + 1]
+                hebb = a * np.outer(post, pre) + b * pre[None] + c * post[:, None] + d
+                changed = weights[k] + every * STEP_S * eta * hebb
+                weights[k] = normalised(np.clip(changed, -4, 4))
     actions = live(agent, parameters, state, observations)
     np.testing.assert_allclose(actions[:, 0], expected, atol=1e-4)
     assert isinstance(agent, Hebbian)
@@ -122,8 +133,9 @@ def test_hebbian_life_equals_the_rule_computed_by_hand(granularity, normalise):
         np.testing.assert_allclose(layer[0], weight, atol=1e-4)
 
 
-def test_hebbian_weights_freeze_by_feedback_and_by_switch():
-    agent, parameters, state = brain("hebbian")
+@pytest.mark.parametrize("slow", [{}, {"update_every": 3, "window": 4}])
+def test_hebbian_weights_freeze_by_feedback_and_by_switch(slow):
+    agent, parameters, state = brain("hebbian", **slow)
     live(agent, parameters, state, senses(5))
     before = state.weights.copy()
     live(agent, parameters, state, senses(5), plastic=False)
@@ -131,6 +143,35 @@ def test_hebbian_weights_freeze_by_feedback_and_by_switch():
     state.weights_plastic[0] = False
     live(agent, parameters, state, senses(5))
     assert (state.weights == before).all(axis=1).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("kind", ["hebbian", "spiking"])
+def test_a_rule_that_updates_more_rarely_is_no_slower(kind):
+    """D alone, which sees no activity, changes weights by η D t."""
+    for every in (1, 4):
+        hidden = [5] if kind == "hebbian" else 5
+        agent, _, _ = brain(kind, hidden=hidden, granularity="layer", update_every=every)
+        genes = agent.genome.split(np.zeros((2, agent.genome.size)))
+        for name, block in genes.items():
+            block[:] = {"eta": 2.0, "D": 0.3}.get(name.split(".")[1], 0.0)
+        scales = {gene.name: gene.scale for gene in agent.genome.genes}
+        flat = [genes[name].reshape(2, -1) / scale for name, scale in scales.items()]
+        parameters = agent.express(np.concatenate(flat, axis=1))
+        state = newborn(agent, parameters, 2)
+        live(agent, parameters, state, senses(12))
+        weights = state.weights if kind == "hebbian" else state.readout_weight
+        np.testing.assert_allclose(weights, 12 * STEP_S * 2.0 * 0.3, rtol=1e-5)
+
+
+def test_hebbian_remembers_activity_while_its_weights_are_frozen():
+    agent, parameters, state = brain("hebbian", update_every=1, window=4, shake=3.0)
+    observations = senses(12)
+    live(agent, parameters, state, observations[:11], plastic=False)
+    live(agent, parameters, state, observations[11:])
+    assert isinstance(agent, Hebbian)
+    x = observations[-4:, 0].astype(np.float64).mean(axis=0)
+    np.testing.assert_allclose(state.activity[0, :, :SENSES].mean(axis=0), x, atol=1e-6)
+    assert not np.array_equal(state.weights, parameters["weights"])
 
 
 def test_static_twin_of_hebbian_is_the_mlp_with_the_same_weights():

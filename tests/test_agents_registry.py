@@ -102,7 +102,7 @@ def test_unknown_kind_is_answered_with_the_nearest():
         ({"spike_step": 3}, "unknown parameter of agent 'spiking' 'spike_step'; did you mean "
                             "'spike_steps'"),
         ({"granularity": "neurone"}, "granularity of agent 'spiking' 'neurone'; did you mean "
-                                     "'neuron'.*layer, neuron, synapse"),
+                                     "'neuron'.*layer, low_rank, neuron, synapse"),
         ({"spike_steps": 0}, "spike_steps = 0: .*greater than or equal to 1"),
         ({"spike_steps": "four"}, "spike_steps = 'four': .*integer"),
         ({"spike_steps": True}, "spike_steps = True: .*integer"),

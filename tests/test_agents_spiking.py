@@ -45,17 +45,17 @@ def reference(agent, parameters, observations):
     hyper, dt = agent.hyper, STEP_S / K
     h = hyper.hidden
     p = {name: array[0].astype(np.float64) for name, array in parameters.items()}
+    alpha, gamma = p["hidden.membrane_decay"], p["hidden.readout_decay"]
     w, out = p["hidden.weight"].copy(), p["readout.weight"].copy()
     beta = np.where(np.arange(h) < h - round(0.5 * h), 0.0, hyper.adaptation_strength)
-    v, a, r, threshold, y = np.zeros(h), np.zeros(h), np.zeros(h), np.ones(h), np.zeros(MOTORS)
+    v, a, r, threshold, y = *np.zeros((3, h)), p["hidden.threshold"].copy(), np.zeros(MOTORS)
     x_bar, y_bar = np.zeros(SENSES), np.zeros(MOTORS)
     plus = {"x": np.zeros(SENSES), "z": np.zeros(h)}
     minus = {"z": np.zeros(h), "y": np.zeros(MOTORS)}
-    alpha, rho = math.exp(-dt / hyper.membrane_tau_s), math.exp(-dt / hyper.adaptation_tau_s)
-    gamma, slow = math.exp(-dt / hyper.readout_tau_s), math.exp(-STEP_S / hyper.trace_tau_s)
+    rho, slow = math.exp(-dt / hyper.adaptation_tau_s), math.exp(-STEP_S / hyper.trace_tau_s)
     late, early = math.exp(-dt / hyper.stdp_tau_plus_s), math.exp(-dt / hyper.stdp_tau_minus_s)
     actions = []
-    for x in observations[:, 0].astype(np.float64):
+    for step, x in enumerate(observations[:, 0].astype(np.float64), start=1):
         current, fired = w @ x + p["hidden.bias"], np.zeros(h)
         for _ in range(K):
             v = alpha * v + (1 - alpha) * current
@@ -74,13 +74,14 @@ def reference(agent, parameters, observations):
         y = np.tanh(out @ r + p["readout.bias"])
         if hyper.rule == "abcd":
             x_bar, y_bar = slow * x_bar + (1 - slow) * x, slow * y_bar + (1 - slow) * y
+        if hyper.rule == "abcd" and step % hyper.update_every == 0:
             for weight, layer, pre, post in (
                 (w, "hidden", x_bar, r),
                 (out, "readout", r, y_bar),
             ):
                 eta, ca, cb, cc, cd = p[f"{layer}.coefficients"]
                 hebb = ca * np.outer(post, pre) + cb * pre[None] + cc * post[:, None] + cd
-                weight[:] = weight + STEP_S * eta * hebb
+                weight[:] = weight + hyper.update_every * STEP_S * eta * hebb
         for weight in (w, out):
             np.clip(weight, -hyper.weight_bound, hyper.weight_bound, out=weight)
         actions.append(y)
@@ -102,6 +103,25 @@ def test_a_life_equals_the_card_computed_by_hand(rule, granularity):
     np.testing.assert_allclose(state.threshold[0], threshold, atol=1e-4)
     changed = not np.allclose(state.hidden_weight, parameters["hidden.weight"], atol=1e-4)
     assert changed == (rule != "none")
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_life_with_evolved_dynamics_and_rare_updates_equals_the_card(every):
+    agent, parameters, state = brain(
+        2, update_every=every, evolve_dynamics=True, granularity="low_rank", rank=2
+    )
+    rng, shape = np.random.default_rng(5), (2, agent.hyper.hidden)
+    parameters["hidden.membrane_decay"][:] = rng.uniform(0.4, 0.95, shape)
+    parameters["hidden.readout_decay"][:] = rng.uniform(0.6, 0.97, shape)
+    parameters["hidden.threshold"][:] = rng.uniform(0.5, 2.0, shape)
+    state = newborn(agent, parameters, 2)
+    observations = senses(25, 2)
+    actions = live(agent, parameters, state, observations)
+    expected, hidden, readout, threshold = reference(agent, parameters, observations)
+    np.testing.assert_allclose(actions[:, 0], expected, atol=1e-4)
+    np.testing.assert_allclose(state.hidden_weight[0], hidden, atol=1e-4)
+    np.testing.assert_allclose(state.readout_weight[0], readout, atol=1e-4)
+    np.testing.assert_allclose(state.threshold[0], threshold)
 
 
 @pytest.mark.parametrize("rule", ["abcd", "stdp"])

@@ -3,17 +3,41 @@
 One unit of search is one standard deviation of a first weight, so that a step of σ = 0.1 changes
 every unit's input by a tenth of what it is, whatever the width of the layer below. A unit of a
 coefficient of a rule changes a unit's input by about a tenth of what it is within a second of
-typical activity: in a life of ten seconds, a step in a coefficient and one in a weight count alike.
+typical activity, unless `rule_speed` says otherwise: in a life of ten seconds, a step in a
+coefficient and one in a weight count alike.
+
+A matrix of coefficients of low rank is a product of two genes (post, r) and (r, pre). One of them
+starts close to zero and the other does not, so that the product is as close to zero as coefficients
+of single synapses are, and its slope is not: a unit of search in the first changes each coefficient
+by as much as there, and as the first grows, so does what a unit in the second changes.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from robolearn.agents.protocol import Gene
+import numpy as np
+
+from robolearn.agents.protocol import Float, Gene, Parameters
 
 Granularity = Literal["synapse", "neuron", "layer"]
+RuleGranularity = Literal["synapse", "neuron", "layer", "low_rank"]
 
 ABCD_NAMES = ("eta", "A", "B", "C", "D")
 STDP_NAMES = ("A_plus", "A_minus")
+
+
+class Coefficients(NamedTuple):
+    """How the coefficients of a rule are laid out as genes.
+
+    Attributes:
+        granularity: whom a set of coefficients belongs to, or that each matrix is a product.
+        rank: r of that product.
+        speed: by how many of its units of search a weight changes in a second of typical activity
+            when a coefficient is one unit of search, 1/s.
+    """
+
+    granularity: RuleGranularity
+    rank: int
+    speed: float
 
 
 # First read-outs are quiet: a body that falls at once teaches a search only to fall a little later,
@@ -48,13 +72,14 @@ def layer_genes(
     )
 
 
-def coefficient_shape(granularity: Granularity, post: int, pre: int) -> tuple[int, int]:
+def coefficient_shape(granularity: RuleGranularity, post: int, pre: int) -> tuple[int, int]:
     """Return (p, q): how many sets of coefficients a layer of (post, pre) synapses has."""
-    return {"synapse": (post, pre), "neuron": (post, 1), "layer": (1, 1)}[granularity]
+    whole = (post, pre)
+    return {"synapse": whole, "low_rank": whole, "neuron": (post, 1), "layer": (1, 1)}[granularity]
 
 
 def abcd_genes(
-    name: str, granularity: Granularity, layer: tuple[Gene, Gene], activity: tuple[float, float]
+    name: str, layout: Coefficients, layer: tuple[Gene, Gene], activity: tuple[float, float]
 ) -> tuple[Gene, ...]:
     """Return the genes η, A, B, C, D of one layer; η in 1/s, the others in units of weight.
 
@@ -63,40 +88,74 @@ def abcd_genes(
 
     Args:
         name: prefix of the parameter names.
-        granularity: whom a set of coefficients belongs to.
+        layout: of the coefficients.
         layer: the genes of the weights and biases that the rule changes.
         activity: typical |x| and |y|.
     """
     x, y = activity
-    shape = coefficient_shape(granularity, *layer[0].shape)
-    change = _change_per_s(granularity, layer[0])
+    change = _change_per_s(layout, layer[0])
     scales = {"A": change / (x * y), "B": change / x, "C": change / y, "D": change}
-    eta = Gene(f"{name}.eta", shape, scale=1.0, initial_mean=1.0, initial_std=0.1)
-    others = (Gene(f"{name}.{k}", shape, scale=s, initial_std=0.1) for k, s in scales.items())
-    return (eta, *others)
+    others = (_small(f"{name}.{k}", layout, layer[0], scale) for k, scale in scales.items())
+    return (*_rate(f"{name}.eta", layout, layer[0]), *(gene for pair in others for gene in pair))
 
 
 def stdp_genes(
-    name: str, granularity: Granularity, layer: tuple[Gene, Gene], pairs_per_s: float
+    name: str, layout: Coefficients, layer: tuple[Gene, Gene], pairs_per_s: float
 ) -> tuple[Gene, ...]:
     """Return the genes A₊ and A₋ of one layer, close to zero at first, in weight per pair.
 
     Args:
         name: prefix of the parameter names.
-        granularity: whom a set of coefficients belongs to.
+        layout: of the coefficients.
         layer: the genes of the weights and biases that the rule changes.
         pairs_per_s: typical Σ |pre event · post event| within the window, per second.
     """
-    shape = coefficient_shape(granularity, *layer[0].shape)
-    scale = _change_per_s(granularity, layer[0]) / pairs_per_s
-    return tuple(Gene(f"{name}.{k}", shape, scale=scale, initial_std=0.1) for k in STDP_NAMES)
+    scale = _change_per_s(layout, layer[0]) / pairs_per_s
+    pairs = (_small(f"{name}.{k}", layout, layer[0], scale) for k in STDP_NAMES)
+    return tuple(gene for pair in pairs for gene in pair)
 
 
-def _change_per_s(granularity: Granularity, weight: Gene) -> float:
+def expand(genes: Parameters, name: str) -> Float:
+    """Return the coefficients (n, p, q) of that name, products of low rank multiplied out."""
+    if name in genes:
+        return genes[name]
+    post, pre = genes[f"{name}.post"], genes[f"{name}.pre"]  # (n, post, r), (n, r, pre)
+    product = np.zeros((len(post), post.shape[1], pre.shape[2]), np.float32)
+    for k in range(post.shape[2]):  # in this order, which no BLAS decides
+        product += post[:, :, k, None] * pre[:, k, None, :]
+    return product
+
+
+def _small(name: str, layout: Coefficients, weight: Gene, scale: float) -> tuple[Gene, ...]:
+    """Return the genes of coefficients that are close to zero at first."""
+    post, pre = weight.shape
+    if layout.granularity != "low_rank":
+        shape = coefficient_shape(layout.granularity, post, pre)
+        return (Gene(name, shape, scale=scale, initial_std=0.1),)
+    return (
+        Gene(f"{name}.post", (post, layout.rank), scale / layout.rank**0.5, initial_std=0.1),
+        Gene(f"{name}.pre", (layout.rank, pre), initial_std=1.0),
+    )
+
+
+def _rate(name: str, layout: Coefficients, weight: Gene) -> tuple[Gene, ...]:
+    """Return the genes of a rate, which is about one at first."""
+    post, pre = weight.shape
+    if layout.granularity != "low_rank":
+        shape = coefficient_shape(layout.granularity, post, pre)
+        return (Gene(name, shape, initial_std=0.1, initial_mean=1.0),)
+    return (
+        Gene(f"{name}.post", (post, layout.rank), 1 / layout.rank, 0.1, initial_mean=1.0),
+        Gene(f"{name}.pre", (layout.rank, pre), initial_std=0.1, initial_mean=1.0),
+    )
+
+
+def _change_per_s(layout: Coefficients, weight: Gene) -> float:
     """Return the change of a weight in a second that one unit of search of a coefficient makes.
 
     Coefficients that synapses share change the weights of a unit in step, and the changes add up in
     its input instead of averaging out.
     """
-    change = 0.1 * weight.scale
-    return change if granularity == "synapse" else change / weight.shape[1] ** 0.5
+    change = layout.speed * weight.scale
+    shared = layout.granularity in ("neuron", "layer")
+    return change / weight.shape[1] ** 0.5 if shared else change

@@ -1,7 +1,8 @@
 """The Hebbian network: tanh layers whose every synapse follows the ABCD rule in life.
 
-Source: Najarro & Risi 2020 (NeurIPS), who evolve one set of coefficients a synapse and draw the
-weights at random at birth; that is granularity "synapse" with innate "random".
+Sources: Najarro & Risi 2020 (NeurIPS), who evolve one set of coefficients a synapse and draw the
+weights at random at birth; that is granularity "synapse" with innate "random". Dittrich et al. 2026
+(Hebbian Attractor Networks), who normalise layers, average activities and update more rarely.
 """
 
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ from numpy.typing import ArrayLike, NDArray
 from robolearn.agents.genes import (
     ABCD_NAMES,
     QUIET,
-    Granularity,
+    Coefficients,
+    RuleGranularity,
     abcd_genes,
     coefficient_shape,
+    expand,
     layer_genes,
 )
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
@@ -28,6 +31,7 @@ from robolearn.neurons.encoder import encode
 from robolearn.neurons.rate import rate_layer
 from robolearn.plasticity.abcd import learn_abcd
 from robolearn.plasticity.max_normalisation import normalise_by_maximum
+from robolearn.plasticity.moving_average import moving_average
 
 Width = Annotated[int, Interval(ge=1, le=4096)]
 
@@ -43,7 +47,13 @@ class HebbianHyperparameters:
     Attributes:
         hidden: units of the hidden layers, from input to output.
         rule: "abcd", or "none" for the static twin with the same first weights.
-        granularity: whether coefficients belong to a synapse, a postsynaptic neuron or a layer.
+        granularity: whether coefficients belong to a synapse, a postsynaptic neuron or a layer, or
+            to a synapse as elements of a product of two matrices of low rank.
+        rank: of that product.
+        rule_speed: how fast one unit of search of a coefficient changes a weight, in units of
+            search of the weight, 1/s.
+        update_every: control steps between two changes of the weights.
+        window: control steps over which the rule averages activities.
         innate: where first weights come from: the genome, or U(±innate_range) at every birth.
         innate_range: half width of the random first weights.
         control_step_s: control step of the body, s.
@@ -53,7 +63,11 @@ class HebbianHyperparameters:
 
     hidden: Annotated[tuple[Width, ...], Len(0, 16)] = (64, 32)
     rule: Literal["abcd", "none"] = "abcd"
-    granularity: Granularity = "neuron"
+    granularity: RuleGranularity = "neuron"
+    rank: Annotated[int, Interval(ge=1, le=4096)] = 1
+    rule_speed: Annotated[float, Interval(gt=0, le=1e6)] = 0.1
+    update_every: Annotated[int, Interval(ge=1, le=10_000)] = 1
+    window: Annotated[int, Interval(ge=1, le=10_000)] = 1
     innate: Literal["evolved", "random"] = "evolved"
     innate_range: Annotated[float, Interval(ge=0, le=1e3)] = 0.1
     control_step_s: Annotated[float, Interval(gt=0, le=100)] = 0.02
@@ -66,19 +80,28 @@ class HebbianState:
     """What changes in a life.
 
     The switch belongs to the experimenter: it is on at first, may be set at any time, acts together
-    with `feedback.plastic`, and births do not touch it.
+    with `feedback.plastic`, and births do not touch it. Activities go on being
+    remembered while weights are frozen.
 
     Attributes:
         weights: (n, p) float32, all layers one after the other, each (post, pre) in C order.
+        activity: (n, window, u) float32, of all units from the inputs to the outputs in the last
+            control steps; step t of the life is in row t mod window.
+        steps: (n,) int64, control steps lived.
         weights_plastic: (n,) bool, False freezes the weights.
     """
 
     weights: Float
+    activity: Float
+    steps: NDArray[np.int64]
     weights_plastic: NDArray[np.bool_]
 
 
 class Hebbian:
-    """A plastic rate network: y = tanh(W x + b), then Δw_ij = η (A x_j y_i + B x_j + C y_i + D).
+    """A plastic rate network: y = tanh(W x + b), then Δw_ij = η (A x̄_j ȳ_i + B x̄_j + C ȳ_i + D).
+
+    x̄ and ȳ are means of the last `window` control steps. Weights change at the end of every
+    `update_every`-th control step, for the whole time since the last change.
 
     Parameters: `biases` (n, q) and `coefficients` (n, c), all layers one after the other, each
     block of coefficients (5, *coefficient_shape) for η (1/s), A, B, C, D; with innate "evolved"
@@ -119,22 +142,29 @@ class Hebbian:
     def express(self, genomes: NDArray[Any]) -> Parameters:
         """Turn genomes (n, g) into the named parameters of the class docstring."""
         genes = self._genome.split(genomes)
-        wanted = {"weights": ("weight",), "biases": ("bias",), "coefficients": ABCD_NAMES}
-        parameters = {}
-        for name, endings in wanted.items():
-            # The genome holds the layers, and within a layer η, A, B, C, D, in the kernel's order.
-            blocks = [block for gene, block in genes.items() if gene.split(".")[1] in endings]
-            flat = [block.reshape(block.shape[0], -1) for block in blocks]
-            nothing = np.zeros((genomes.shape[0], 0), np.float32)
-            parameters[name] = np.concatenate([nothing, *flat], axis=1)
-        if self.hyper.innate == "random":
-            del parameters["weights"]
-        return parameters
+        layers = [f"layer_{k}" for k in range(len(self._layers()))]
+        rule = ABCD_NAMES if self.is_plastic else ()
+        blocks = {
+            "biases": [genes[f"{layer}.bias"] for layer in layers],
+            "coefficients": [expand(genes, f"{layer}.{name}") for layer in layers for name in rule],
+        }
+        if self.hyper.innate == "evolved":
+            blocks["weights"] = [genes[f"{layer}.weight"] for layer in layers]
+        nothing = np.zeros((genomes.shape[0], 0), np.float32)
+        return {
+            name: np.concatenate([nothing, *(b.reshape(len(b), -1) for b in parts)], axis=1)
+            for name, parts in blocks.items()
+        }
 
     def new_state(self, n: int) -> HebbianState:
         """Allocate the state of `n` individuals, to be filled by `reset`."""
         size = sum(post * pre for post, pre in self._layers())
-        return HebbianState(np.zeros((n, size), np.float32), np.ones(n, np.bool_))
+        return HebbianState(
+            weights=np.zeros((n, size), np.float32),
+            activity=np.zeros((n, self.hyper.window, int(self.sizes.sum())), np.float32),
+            steps=np.zeros(n, np.int64),
+            weights_plastic=np.ones(n, np.bool_),
+        )
 
     def reset(
         self,
@@ -150,6 +180,8 @@ class Hebbian:
                 state.weights[row] = rng.uniform(-reach, reach, state.weights.shape[1])
         else:
             state.weights[ids] = parameters["weights"][ids]
+        state.activity[ids] = 0.0
+        state.steps[ids] = 0
         if self.hyper.max_normalisation:
             for row in ids:
                 for layer in range(len(self.sizes) - 1):
@@ -173,11 +205,14 @@ class Hebbian:
             feedback.alive,
             feedback.plastic & state.weights_plastic & (self.hyper.rule != "none"),
             state.weights,
+            state.activity,
+            state.steps,
             dense(parameters["biases"]),
             dense(parameters["coefficients"]),
             self.sizes,
             self._coefficient_shapes,
-            np.float32(self.hyper.control_step_s),
+            self.hyper.update_every,
+            np.float32(self.hyper.update_every * self.hyper.control_step_s),
             np.float32(self.hyper.weight_bound),
             self.hyper.max_normalisation,
             action,
@@ -202,20 +237,21 @@ class Hebbian:
         return [(post, pre) for pre, post in pairwise(self.sizes.tolist())]
 
     def _make_genome(self) -> Genome:
-        layers = self._layers()
+        layers, hyper = self._layers(), self.hyper
+        layout = Coefficients(hyper.granularity, hyper.rank, hyper.rule_speed)
         innate: list[Gene] = []
         rules: list[Gene] = []
         for k, (post, pre) in enumerate(layers):
             first, last = k == 0, k == len(layers) - 1
             gain, std = (0.5, QUIET) if last else (1.0, 1.0)
             genes = layer_genes(f"layer_{k}", post, pre, gain=gain, bias_scale=0.3, initial_std=std)
-            innate += genes[1:] if self.hyper.innate == "random" else genes
-            if self.hyper.rule == "abcd":
+            innate += genes[1:] if hyper.innate == "random" else genes
+            if hyper.rule == "abcd":
                 activity = (
                     _TYPICAL_INPUT if first else _TYPICAL_RATE,
                     _TYPICAL_OUTPUT if last else _TYPICAL_RATE,
                 )
-                rules += abcd_genes(f"layer_{k}", self.hyper.granularity, genes, activity)
+                rules += abcd_genes(f"layer_{k}", layout, genes, activity)
         return Genome((*innate, *rules))
 
 
@@ -226,35 +262,46 @@ def _act(
     alive,
     weights_on,
     weights,
+    activity,
+    steps,
     biases,
     coefficients,
     sizes,
     coefficient_shapes,
-    step_s,
+    update_every,
+    update_s,
     weight_bound,
     normalise,
     action,
 ):
     for row in prange(observation.shape[0]):
         if alive[row]:
-            x = np.empty(sizes[0], np.float32)
-            encode(observation[row], inverse_scales, x)
-            start, bias_start, rule_start = 0, 0, 0
+            units = activity[row, steps[row] % activity.shape[1]]
+            encode(observation[row], inverse_scales, units[: sizes[0]])
+            start, below = 0, 0
             for layer in range(sizes.shape[0] - 1):
                 pre, post = sizes[layer], sizes[layer + 1]
+                above = below + pre
                 weight = weights[row, start : start + post * pre].reshape(post, pre)
-                y = np.empty(post, np.float32)
-                rate_layer(weight, biases[row, bias_start : bias_start + post], x, y)
-                if weights_on[row]:
+                bias = biases[row, above - sizes[0] : above - sizes[0] + post]
+                rate_layer(weight, bias, units[below:above], units[above : above + post])
+                start, below = start + post * pre, above
+            action[row] = units[below:]
+            steps[row] += 1
+            if weights_on[row] and steps[row] % update_every == 0:
+                mean = np.empty(units.shape[0], np.float32)
+                moving_average(activity[row], steps[row], mean)
+                start, below, rule_start = 0, 0, 0
+                for layer in range(sizes.shape[0] - 1):
+                    pre, post = sizes[layer], sizes[layer + 1]
+                    above = below + pre
+                    weight = weights[row, start : start + post * pre].reshape(post, pre)
                     p, q = coefficient_shapes[layer, 0], coefficient_shapes[layer, 1]
                     rule = coefficients[row, rule_start : rule_start + 5 * p * q].reshape(5, p, q)
-                    learn_abcd(weight, x, y, rule, step_s, weight_bound)
+                    x, y = mean[below:above], mean[above : above + post]
+                    learn_abcd(weight, x, y, rule, update_s, weight_bound)
                     if normalise:
                         normalise_by_maximum(weight)
-                    rule_start += 5 * p * q
-                start += post * pre
-                bias_start += post
-                x = y
-            action[row] = x
+                    start, below, rule_start = start + post * pre, above, rule_start + 5 * p * q
         else:
             action[row] = np.float32(0.0)

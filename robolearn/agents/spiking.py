@@ -16,13 +16,15 @@ from robolearn.agents.genes import (
     ABCD_NAMES,
     QUIET,
     STDP_NAMES,
-    Granularity,
+    Coefficients,
+    RuleGranularity,
     abcd_genes,
+    expand,
     layer_genes,
     stdp_genes,
 )
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
-from robolearn.agents.protocol import Feedback, Float, Genome, Parameters, Spikes, Trace
+from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters, Spikes, Trace
 from robolearn.agents.spiking_kernel import ABCD, STATIC, STDP, Constants, act_spiking
 from robolearn.neurons.lif import decay
 from robolearn.plasticity.max_normalisation import normalise_by_maximum
@@ -33,6 +35,8 @@ Fraction = Annotated[float, Interval(ge=0, le=1)]
 _TYPICAL_INPUT = 1.0  # observations come in units of their typical magnitude
 _TYPICAL_RATE = 0.15  # spikes per spike step of a healthy hidden unit
 _TYPICAL_OUTPUT = 0.3
+_DYNAMICS = ("membrane_tau", "readout_tau", "threshold")  # of hidden units, as genes
+_WIDEST = 4.0  # largest factor of such a gene
 _RULES = {"none": STATIC, "abcd": ABCD, "stdp": STDP}
 
 
@@ -50,7 +54,14 @@ class SpikingHyperparameters:
         adaptation_tau_s: τ_a of the adaptation, s.
         adaptation_strength: β, rise of the threshold for each recent spike.
         rule: how synapses change in life; "none" is the static twin with the same first weights.
-        granularity: whether coefficients belong to a synapse, a postsynaptic neuron or a layer.
+        evolve_dynamics: whether τ_m, the time constant of the filtered spikes and the first
+            threshold are genes of every hidden unit, at most a factor of 4 from those given here.
+        granularity: whether coefficients belong to a synapse, a postsynaptic neuron or a layer, or
+            to a synapse as elements of a product of two matrices of low rank.
+        rank: of that product.
+        rule_speed: how fast one unit of search of a coefficient changes a weight, in units of
+            search of the weight, 1/s.
+        update_every: control steps between two changes of the weights by the ABCD rule.
         trace_tau_s: time constant of the traces of inputs and outputs in the ABCD rule, s.
         stdp_tau_plus_s: τ₊ of the STDP window, s.
         stdp_tau_minus_s: τ₋ of the STDP window, s.
@@ -71,7 +82,11 @@ class SpikingHyperparameters:
     adaptation_tau_s: Seconds = 0.2
     adaptation_strength: Annotated[float, Interval(ge=0, le=100)] = 0.05
     rule: Literal["abcd", "stdp", "none"] = "abcd"
-    granularity: Granularity = "neuron"
+    evolve_dynamics: bool = False
+    granularity: RuleGranularity = "neuron"
+    rank: Annotated[int, Interval(ge=1, le=4096)] = 1
+    rule_speed: Annotated[float, Interval(gt=0, le=1e6)] = 0.1
+    update_every: Annotated[int, Interval(ge=1, le=10_000)] = 1
     trace_tau_s: Seconds = 0.04
     stdp_tau_plus_s: Seconds = 0.02
     stdp_tau_minus_s: Seconds = 0.02
@@ -85,7 +100,7 @@ class SpikingHyperparameters:
 
 @dataclass
 class SpikingState:
-    """All that changes in a life; float32, leading axis = individuals.
+    """All that changes in a life; float32 unless told, leading axis = individuals.
 
     The three switches belong to the experimenter: they are on at first, may be set at any time, and
     births do not touch them. Each acts together with `feedback.plastic`. Membranes, adaptation and
@@ -103,6 +118,7 @@ class SpikingState:
         hidden_pre_trace: (n, h), STDP's trace of hidden units as sources of the second layer.
         output_trace: (n, a), the rule's trace of the outputs.
         output: (n, a), the last action.
+        steps: (n,) int64, control steps lived.
         weights_plastic: (n,) bool, False freezes both weights.
         thresholds_plastic: (n,) bool, False freezes `threshold`.
         traces_plastic: (n,) bool, False freezes the rule's four traces.
@@ -119,6 +135,7 @@ class SpikingState:
     hidden_pre_trace: Float
     output_trace: Float
     output: Float
+    steps: NDArray[np.int64]
     weights_plastic: NDArray[np.bool_]
     thresholds_plastic: NDArray[np.bool_]
     traces_plastic: NDArray[np.bool_]
@@ -130,12 +147,14 @@ class Spiking:
     With x the encoded observation, per spike step of dt = control_step_s / spike_steps:
         V ← α V + (1 - α) (W x + b);  z = [V ≥ V_th + β a], V ← 0 on a spike;  a ← ρ a + z
         r ← γ r + (1 - γ) z
-    and per control step: action = tanh(W_out r + b_out), then the rule changes W and W_out.
+    and per control step: action = tanh(W_out r + b_out), then the rule changes W and W_out; ABCD
+    does so at the end of every `update_every`-th control step, for the whole time since then.
     The observation reaches the action only through the spikes z.
 
     Parameters: `hidden.weight` (n, h, o), `hidden.bias` (n, h), `readout.weight` (n, a, h),
-    `readout.bias` (n, a), and `hidden.coefficients`, `readout.coefficients` (n, c, p, q): c = 5
-    for η (1/s), A, B, C, D, c = 2 for A₊, A₋; (p, q) by granularity.
+    `readout.bias` (n, a), `hidden.membrane_decay` α and `hidden.readout_decay` γ per spike step and
+    `hidden.threshold` V_th at birth, all (n, h), and `hidden.coefficients`, `readout.coefficients`
+    (n, c, p, q): c = 5 for η (1/s), A, B, C, D, c = 2 for A₊, A₋; (p, q) by granularity.
     """
 
     hyperparameters: ClassVar[type] = SpikingHyperparameters
@@ -170,9 +189,10 @@ class Spiking:
         genes = self._genome.split(genomes)
         innate = ("hidden.weight", "hidden.bias", "readout.weight", "readout.bias")
         parameters = {name: genes[name] for name in innate}
+        parameters |= _dynamics(self.hyper, genes, len(genomes))
         names = {"abcd": ABCD_NAMES, "stdp": STDP_NAMES, "none": ()}[self.hyper.rule]
         for layer in ("hidden", "readout"):
-            blocks = [genes[f"{layer}.{name}"] for name in names]
+            blocks = [expand(genes, f"{layer}.{name}") for name in names]
             # The static twin has no coefficients; the kernel still wants an array.
             nothing = np.zeros((genomes.shape[0], 1, 1, 1), np.float32)
             parameters[f"{layer}.coefficients"] = np.stack(blocks, axis=1) if blocks else nothing
@@ -184,6 +204,7 @@ class Spiking:
         shapes = [(h, o), (a, h), (h,), (h,), (h,), (h,), (o,), (h,), (h,), (a,), (a,)]
         return SpikingState(
             *(np.zeros((n, *shape), np.float32) for shape in shapes),
+            steps=np.zeros(n, np.int64),
             weights_plastic=np.ones(n, np.bool_),
             thresholds_plastic=np.ones(n, np.bool_),
             traces_plastic=np.ones(n, np.bool_),
@@ -196,11 +217,11 @@ class Spiking:
         ids: NDArray[np.int64],
         rngs: list[np.random.Generator],
     ) -> None:
-        """Start new lives in the rows `ids`: innate weights, threshold 1, everything else zero."""
+        """Start new lives in the rows `ids`: innate weights and thresholds, all else zero."""
         del rngs
         state.hidden_weight[ids] = parameters["hidden.weight"][ids]
         state.readout_weight[ids] = parameters["readout.weight"][ids]
-        state.threshold[ids] = 1.0
+        state.threshold[ids] = parameters["hidden.threshold"][ids]
         for array in (
             state.potential,
             state.adaptation,
@@ -210,8 +231,9 @@ class Spiking:
             state.hidden_pre_trace,
             state.output_trace,
             state.output,
+            state.steps,
         ):
-            array[ids] = 0.0
+            array[ids] = 0
         if self.hyper.max_normalisation:
             for row in ids:
                 normalise_by_maximum(state.hidden_weight[row])
@@ -234,9 +256,12 @@ class Spiking:
             state.hidden_weight,
             dense(parameters["hidden.bias"]),
             dense(parameters["hidden.coefficients"]),
+            dense(parameters["hidden.membrane_decay"]),
+            dense(parameters["hidden.readout_decay"]),
             state.readout_weight,
             dense(parameters["readout.bias"]),
             dense(parameters["readout.coefficients"]),
+            state.steps,
             state.potential,
             state.adaptation,
             state.threshold,
@@ -282,18 +307,41 @@ def _genome(hyper: SpikingHyperparameters, o: int, a: int) -> Genome:
     """Lay out the genes: gains make first brains fire at a healthy rate and move gently."""
     hidden = layer_genes("hidden", hyper.hidden, o, gain=2.0, bias_scale=0.5, bias_mean=0.7)
     readout = layer_genes("readout", a, hyper.hidden, gain=2.0, bias_scale=0.3, initial_std=QUIET)
-    genes, grain = [*hidden, *readout], hyper.granularity
+    genes = [*hidden, *readout]
+    if hyper.evolve_dynamics:
+        # A unit of search about doubles or halves: for a threshold, what a weight does to an input.
+        genes += [Gene(f"hidden.{name}", (hyper.hidden,), scale=0.5) for name in _DYNAMICS]
+    layout = Coefficients(hyper.granularity, hyper.rank, hyper.rule_speed)
     if hyper.rule == "abcd":
-        genes += abcd_genes("hidden", grain, hidden, (_TYPICAL_INPUT, _TYPICAL_RATE))
-        genes += abcd_genes("readout", grain, readout, (_TYPICAL_RATE, _TYPICAL_OUTPUT))
+        genes += abcd_genes("hidden", layout, hidden, (_TYPICAL_INPUT, _TYPICAL_RATE))
+        genes += abcd_genes("readout", layout, readout, (_TYPICAL_RATE, _TYPICAL_OUTPUT))
     elif hyper.rule == "stdp":
         spike_step_s = hyper.control_step_s / hyper.spike_steps
         spikes_per_s = _TYPICAL_RATE / spike_step_s
         # Inputs and outputs are held, so each spike meets one graded event in every spike step.
         pairs_per_s = spikes_per_s * max(hyper.stdp_tau_plus_s / spike_step_s, 1.0)
-        genes += stdp_genes("hidden", grain, hidden, pairs_per_s * _TYPICAL_INPUT)
-        genes += stdp_genes("readout", grain, readout, pairs_per_s * _TYPICAL_OUTPUT)
+        genes += stdp_genes("hidden", layout, hidden, pairs_per_s * _TYPICAL_INPUT)
+        genes += stdp_genes("readout", layout, readout, pairs_per_s * _TYPICAL_OUTPUT)
     return Genome(tuple(genes))
+
+
+def _dynamics(hyper: SpikingHyperparameters, genes: Parameters, n: int) -> Parameters:
+    """Return α, γ and the first threshold of every hidden unit, each (n, h); see `Spiking`.
+
+    A gene g, 0 at first, multiplies what the hyperparameters say by 4^tanh(g).
+    """
+    none = np.zeros((n, hyper.hidden), np.float32)
+    membrane, readout, threshold = (
+        _WIDEST ** np.tanh(genes.get(f"hidden.{name}", none).astype(np.float64))
+        for name in _DYNAMICS
+    )
+    spike_step_s = hyper.control_step_s / hyper.spike_steps
+    parameters = {
+        "hidden.membrane_decay": np.exp(-spike_step_s / (hyper.membrane_tau_s * membrane)),
+        "hidden.readout_decay": np.exp(-spike_step_s / (hyper.readout_tau_s * readout)),
+        "hidden.threshold": threshold,
+    }
+    return {name: value.astype(np.float32) for name, value in parameters.items()}
 
 
 def _constants(hyper: SpikingHyperparameters) -> Constants:
@@ -307,8 +355,7 @@ def _constants(hyper: SpikingHyperparameters) -> Constants:
         spike_steps=hyper.spike_steps,
         silence_hidden=hyper.silence_hidden,
         normalise=hyper.max_normalisation,
-        membrane_decay=decay(spike_step_s, hyper.membrane_tau_s),
-        readout_decay=decay(spike_step_s, hyper.readout_tau_s),
+        update_every=hyper.update_every,
         adaptation_decay=decay(spike_step_s, hyper.adaptation_tau_s),
         adaptation_strength=strength,
         homeostatic_gain=np.float32(hyper.homeostasis_rate * hyper.control_step_s),
@@ -316,6 +363,6 @@ def _constants(hyper: SpikingHyperparameters) -> Constants:
         trace_decay=decay(hyper.control_step_s, hyper.trace_tau_s),
         plus_decay=decay(spike_step_s, hyper.stdp_tau_plus_s),
         minus_decay=decay(spike_step_s, hyper.stdp_tau_minus_s),
-        step_s=np.float32(hyper.control_step_s),
+        update_s=np.float32(hyper.update_every * hyper.control_step_s),
         weight_bound=np.float32(hyper.weight_bound),
     )

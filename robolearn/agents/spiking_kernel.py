@@ -32,8 +32,7 @@ class Constants(NamedTuple):
     spike_steps: int
     silence_hidden: bool
     normalise: bool
-    membrane_decay: np.float32
-    readout_decay: np.float32
+    update_every: int  # of the ABCD rule, control steps
     adaptation_decay: np.float32
     adaptation_strength: Float  # (h,), 0 for plain LIF units
     homeostatic_gain: np.float32
@@ -41,7 +40,7 @@ class Constants(NamedTuple):
     trace_decay: np.float32  # of the ABCD rule, over a control step
     plus_decay: np.float32  # of STDP, over a spike step
     minus_decay: np.float32
-    step_s: np.float32
+    update_s: np.float32  # of the ABCD rule, from one update to the next
     weight_bound: np.float32
 
 
@@ -56,9 +55,12 @@ def act_spiking(
     hidden_weight,
     hidden_bias,
     hidden_coefficients,
+    membrane_decay,
+    readout_decay,
     readout_weight,
     readout_bias,
     readout_coefficients,
+    steps,
     potential,
     adaptation,
     threshold,
@@ -88,6 +90,8 @@ def act_spiking(
                     adaptation[row],
                     threshold[row],
                     readout_trace[row],
+                    membrane_decay[row],
+                    readout_decay[row],
                     spike,
                     count,
                     constants,
@@ -126,18 +130,20 @@ def act_spiking(
                 output[row, i] = math.tanh(
                     weighted_sum(readout_weight[row, i], readout_bias[row, i], readout_trace[row])
                 )
+            steps[row] += 1
+            updates = constants.rule == STDP or steps[row] % constants.update_every == 0
             if constants.rule == ABCD:
                 if traces_on[row]:
                     _filter(pre_trace[row], current_input, constants.trace_decay)
                     _filter(output_trace[row], output[row], constants.trace_decay)
                     hidden_post_trace[row] = readout_trace[row]
-                if weights_on[row]:
+                if weights_on[row] and updates:
                     learn_abcd(
                         hidden_weight[row],
                         pre_trace[row],
                         hidden_post_trace[row],
                         hidden_coefficients[row],
-                        constants.step_s,
+                        constants.update_s,
                         constants.weight_bound,
                     )
                     learn_abcd(
@@ -145,10 +151,10 @@ def act_spiking(
                         hidden_post_trace[row],
                         output_trace[row],
                         readout_coefficients[row],
-                        constants.step_s,
+                        constants.update_s,
                         constants.weight_bound,
                     )
-            if constants.normalise and weights_on[row]:
+            if constants.normalise and weights_on[row] and updates:
                 normalise_by_maximum(hidden_weight[row])
                 normalise_by_maximum(readout_weight[row])
             action[row] = output[row]
@@ -157,17 +163,28 @@ def act_spiking(
 
 
 @compiled
-def _spike_step(current, potential, adaptation, threshold, readout_trace, spike, count, constants):
+def _spike_step(
+    current,
+    potential,
+    adaptation,
+    threshold,
+    readout_trace,
+    membrane_decay,
+    readout_decay,
+    spike,
+    count,
+    constants,
+):
     """Advance the hidden units of one individual, all arrays (h,), by one spike step."""
     strength = constants.adaptation_strength
     for i in range(current.shape[0]):
-        integrated = integrate_membrane(potential[i], current[i], constants.membrane_decay)
+        integrated = integrate_membrane(potential[i], current[i], membrane_decay[i])
         z, after = fire(integrated, adaptive_threshold(threshold[i], adaptation[i], strength[i]))
         if constants.silence_hidden:
             z = np.float32(0.0)
         potential[i] = after
         adaptation[i] = adapt(adaptation[i], z, constants.adaptation_decay)
-        readout_trace[i] = filter_spike(readout_trace[i], z, constants.readout_decay)
+        readout_trace[i] = filter_spike(readout_trace[i], z, readout_decay[i])
         spike[i] = z
         count[i] += z
 
