@@ -29,7 +29,7 @@ class EnvSection(_Section):
         life_s: length of a training life in seconds; null for the env's own.
         shifts: what may happen to the body in training, drawn anew for every life: texts such as
             `limb_damage:front_left:dead@5s`, or mappings.
-        parameters: replace values under `parameters` of the env's `env.yaml`.
+        parameters, rewards: replace values under the same key of the env's `env.yaml`.
     """
 
     id: str
@@ -37,6 +37,7 @@ class EnvSection(_Section):
     life_s: float | None = Field(None, gt=0)
     shifts: list[Any] = []
     parameters: dict[str, Any] = {}
+    rewards: dict[str, Any] = {}
 
     @field_validator("shifts", mode="before")
     @classmethod
@@ -187,8 +188,7 @@ def load_config(source: str | Path, overrides: list[str] | tuple[str, ...] = ())
     Raises:
         UserError: no such recipe, not YAML, an unknown key, or a value of the wrong type or range.
     """
-    path = find_config(str(source))
-    content = read_yaml(path)
+    content = read_yaml(find_config(str(source)))
     for override in overrides:
         _apply(content, override)
     return parse_config(content, str(source))
@@ -255,13 +255,13 @@ def _family(content: dict[str, Any]) -> type[Config]:
 
 
 def _check_env(env: EnvSection) -> float:
-    """Check id, variant, parameters and shifts against the env's definition.
+    """Check id, variant, parameters, rewards and shifts against the env's definition.
 
     Returns:
         The duration of its control step in seconds.
     """
     from robolearn.envs.registry import task_type
-    from robolearn.envs.vector_env import env_name
+    from robolearn.envs.vector_env import check_rewards, env_name
     from robolearn.shifts import parse_shifts
     from robolearn.worlds import load_world
 
@@ -271,9 +271,10 @@ def _check_env(env: EnvSection) -> float:
         world = load_world(name, env.variant)
     task = task_type(str(world.definition.get("task")), f"envs/{name}/env.yaml")
     build(task.parameters_type, env.parameters, f"env {name!r}", "env.parameters.")
+    with _at("env.rewards"):
+        check_rewards(world, env.rewards)
     own = own_life_steps(env.id)
-    lives_s = [env.life_s] if env.life_s is not None else []
-    lives_s += [own * world.control_step_s] if own is not None else []
+    lives_s = [s for s in (env.life_s, own and own * world.control_step_s) if s is not None]
     if not lives_s:
         raise UserError(f"env.life_s: needed, since {env.id} has no length of life of its own")
     for i, shift in enumerate(env.shifts):

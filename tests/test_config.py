@@ -30,6 +30,7 @@ MISTAKES = {
     "env.parameters.target_sped=1": (
         "'env.parameters.target_sped'; did you mean 'env.parameters.target_speed'"
     ),
+    "env.rewards.survve=0": "env.rewards: unknown reward term of quadruped 'survve'",
     # unknown names
     "env.id=robolearn/Quadruped": "env.id: unknown env .*did you mean 'robolearn/Quadruped-v0'",
     "env.id=Ant-v5": "env.id: unknown env 'Ant-v5'; did you mean 'robolearn/Ant-v0'",
@@ -66,6 +67,8 @@ MISTAKES = {
     "agent.homeostasis=1": "agent.homeostasis = 1: the value should be a boolean",
     "env.life_s=long": "env.life_s = 'long': the value should be a number",
     "env.parameters.target_speed=fast": "env.parameters.target_speed = 'fast'",
+    "env.rewards=3": "env.rewards = 3: the value should be a mapping",
+    "env.rewards={upright: much}": "env.rewards: reward upright must be a number .*, got 'much'",
     "env.parameters=3": "env.parameters = 3: the value should be a mapping",
     "tracking.wandb=on": "tracking.wandb = True: the value should be 'auto'",
     "env=": "env = None: the value should be a section",

@@ -359,6 +359,9 @@ def test_importing_robolearn_loads_nothing_heavy():
         ({"variant": "fst"}, "unknown variant of ant 'fst'; did you mean 'fast'"),
         ({"reset_nois": 0.2}, "did you mean 'reset_noise'"),
         ({"reset_noise": "much"}, "reset_noise"),
+        ({"rewards": {"survve": 0}}, "unknown reward term of ant 'survve'; did you mean 'survive'"),
+        ({"rewards": {"survive": "much"}}, "reward survive must be a number"),
+        ({"rewards": 3}, "rewards must be a mapping of terms to weights, got 3"),
         ({"render_mode": "rgb"}, "unknown render_mode 'rgb'; did you mean 'rgb_array'"),
         (
             {"autoreset_mode": "Disable"},
@@ -373,6 +376,21 @@ def test_mistakes_are_told_in_one_line(kwargs: dict[str, Any], message: str):
     with pytest.raises(UserError, match=message) as error:
         RobotVectorEnv("ant", **{"max_episode_steps": 1000, **kwargs})
     assert "\n" not in str(error.value)
+
+
+def test_weights_of_rewards_replace_those_of_the_env_and_no_other():
+    plain = gymnasium.make("robolearn/Ant-v0")
+    distance = gymnasium.make("robolearn/Ant-v0", rewards={"survive": 0, "control": 0.0})
+    action = np.full(8, 0.3, np.float32)
+    for env in (plain, distance):
+        env.reset(seed=3)
+    for _ in range(5):
+        observation, reward, *_, info = plain.step(action)
+        same, distance_reward, *_, told = distance.step(action)
+        np.testing.assert_array_equal(same, observation)
+        assert told["reward_survive"] == told["reward_control"] == 0
+        assert distance_reward == told["reward_forward"] == info["reward_forward"]
+        assert distance_reward != reward
 
 
 def test_an_onset_past_the_registered_life_is_refused_unless_the_life_is_longer():

@@ -16,6 +16,7 @@ import robolearn
 from robolearn import definitions, training
 from robolearn.agents import registry
 from robolearn.config import load_config, parse_config
+from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError
 from robolearn.lifetime import Moment, live
 from robolearn.tracking.checkpoint import load_arrays, save_arrays
@@ -89,6 +90,15 @@ def test_a_brain_is_judged_over_the_envs_own_life_or_over_that_of_training_if_it
     for life_s, steps in ((7.0, 500), (None, 500), (12.0, 600)):
         config = load_config("quickstart", [f"env.life_s={'null' if life_s is None else life_s}"])
         assert make_validation_env(config, 1).max_episode_steps == steps
+
+
+def test_the_rewards_of_a_recipe_go_wherever_its_agents_live(tmp_path: Path):
+    config = tiny_config(env={"rewards": {"speed": 7.0}}, learning={"generations": 1})
+    training.train(config, tmp_path / "run", ["robolearn"])
+    trained = load_trained(tmp_path / "run")
+    judged = RobotVectorEnv(trained.env_name, **trained.env_options)
+    for env in (make_env(config, 1), make_validation_env(trained.config, 1), judged):
+        assert env.task.rewards["speed"] == 7.0
 
 
 def test_a_plain_gymnasium_loop_acts_as_the_agent_lived(brain: Path):

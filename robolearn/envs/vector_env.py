@@ -17,6 +17,7 @@ from robolearn.envs.task import Task
 from robolearn.errors import UserError, unknown_name
 from robolearn.schema import build
 from robolearn.shifts import Schedule, ShiftState, parse_shifts
+from robolearn.shifts.shift import number
 from robolearn.simulation import Ids, Simulation
 from robolearn.worlds import World, load_world
 
@@ -48,6 +49,7 @@ class RobotVectorEnv(VectorEnv):
         shifts: what may happen to the bodies: texts such as "limb_damage:front_left:dead@5s",
             mappings, or plans.
         variant: a variant of the world, such as a faster integrator.
+        rewards: weights of reward terms that replace those of `env.yaml`, by name.
         parameters: replace values under `parameters` of `env.yaml`.
 
     Raises:
@@ -70,12 +72,13 @@ class RobotVectorEnv(VectorEnv):
         threads: int | None = None,
         shifts: Any = (),
         variant: str | None = None,
+        rewards: dict[str, float] | None = None,
         **parameters: Any,
     ):
         world = load_world(name, variant)
         self.num_envs = num_envs
         self.simulation = Simulation(world, num_envs, threads)
-        self.task = make_task(self.simulation, parameters)
+        self.task = make_task(self.simulation, parameters, rewards)
         self.max_episode_steps = max_episode_steps
         modes = [mode.value for mode in AutoresetMode]
         if autoreset_mode not in (*modes, *AutoresetMode):
@@ -310,8 +313,10 @@ def _row_seeds(seed: Any, n: int) -> list[int | None]:
     return seeds
 
 
-def make_task(simulation: Simulation, parameters: dict[str, Any]) -> Task:
-    """Build the task that the world's `env.yaml` names, with `parameters` in place of its own.
+def make_task(
+    simulation: Simulation, parameters: dict[str, Any], rewards: dict[str, float] | None = None
+) -> Task:
+    """Build the task that the world's `env.yaml` names, with values in place of its own.
 
     Raises:
         UserError: unknown task, reward term or parameter.
@@ -320,15 +325,31 @@ def make_task(simulation: Simulation, parameters: dict[str, Any]) -> Task:
     definition = world.definition
     where = f"envs/{world.name}/env.yaml"
     kind = task_type(str(definition.get("task")), where)
-    rewards = {name: float(weight) for name, weight in definition.get("rewards", {}).items()}
-    for name in rewards:
+    own = {name: float(weight) for name, weight in definition.get("rewards", {}).items()}
+    for name in own:
         if name not in kind.reward_names:
             raise UserError(f"{where}: {unknown_name('reward term', name, kind.reward_names)}")
-    missing = set(kind.reward_names) - kind.optional_rewards - set(rewards)
+    missing = set(kind.reward_names) - kind.optional_rewards - set(own)
     if missing:
         raise UserError(f"{where}: rewards lacks {sorted(missing)}")
+    weights = {**own, **check_rewards(world, {} if rewards is None else rewards)}
     values = {**definition.get("parameters", {}), **parameters}
-    return kind(simulation, rewards, build(kind.parameters_type, values, f"env {world.name}"))
+    return kind(simulation, weights, build(kind.parameters_type, values, f"env {world.name}"))
+
+
+def check_rewards(world: World, rewards: Any) -> dict[str, float]:
+    """Return weights of reward terms that may replace those of the world's `env.yaml`.
+
+    Raises:
+        UserError: no mapping, a term that the world has not, or a weight that is no number.
+    """
+    if not isinstance(rewards, dict):
+        raise UserError(f"rewards must be a mapping of terms to weights, got {rewards!r}")
+    own = world.definition.get("rewards", {})
+    for name in rewards:
+        if name not in own:
+            raise unknown_name(f"reward term of {world.name}", name, own)
+    return {name: number(w, f"reward {name}", -1e6, 1e6) for name, w in rewards.items()}
 
 
 def env_name(env_id: str) -> str:

@@ -53,7 +53,9 @@ class TrainedAgent:
     @property
     def env_options(self) -> dict[str, Any]:
         """Keyword arguments of `RobotVectorEnv` that make the env it was trained in."""
-        return {"variant": self.config.env.variant, **self.config.env.parameters}
+        env = self.config.env
+        rewards = {"rewards": env.rewards} if env.rewards else {}
+        return {"variant": env.variant, **rewards, **env.parameters}
 
     @property
     def trained_on(self) -> tuple[ShiftPlan, ...]:
@@ -80,7 +82,7 @@ def make_env(
         autoreset_mode: "Disabled" for lifetimes, "SameStep" for stable-baselines3.
 
     Raises:
-        UserError: the env, its shifts or its parameters do not fit.
+        UserError: the env, its shifts, rewards or parameters do not fit.
     """
     env = config.env
     name, steps = env_name(env.id), own_life_steps(env.id)
@@ -95,6 +97,7 @@ def make_env(
         shifts=env.shifts if shifts is None else shifts,
         threads=threads,
         variant=env.variant,
+        rewards=env.rewards,
         **env.parameters,
     )
 
