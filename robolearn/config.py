@@ -88,11 +88,14 @@ class EvolutionSection(LearningSection):
     Attributes:
         generations: budget.
         lifetimes: lives of each genome in a generation.
+        common_lives: who meets the same resets, shifts and noise: all genomes of a generation, or
+            only the two of a mirrored pair, which are then judged against each other.
         workers: processes that share the population out with Ray; 0 for this one. Changes no bit.
     """
 
     generations: int = Field(200, ge=1)
     lifetimes: int = Field(1, ge=1)
+    common_lives: Literal["population", "pair"] = "population"
     workers: int = Field(0, ge=0)
 
     iteration_name: ClassVar[str] = "generation"

@@ -254,7 +254,9 @@ def make_evolution(config: Config, learning: EvolutionSection, agent: Agent) -> 
 
         population = ShardedPopulation(partial(make_home, config), n, learning.workers)
     env = make_env(config, 1 if population else n, config.env.life_s)
-    return Evolution(env, agent, strategy, config.seed, learning.lifetimes, population)
+    return Evolution(
+        env, agent, strategy, config.seed, learning.lifetimes, population, learning.common_lives
+    )
 
 
 def make_deep_rl(config: Config, learning: DeepRLSection, agent: Agent) -> "DeepRL":

@@ -30,9 +30,10 @@ def recipe(**env):
     return parse_config({**RECIPE, "env": {**RECIPE["env"], **env}}, "tiny")
 
 
-@pytest.fixture(name="body", params=["quadruped", "hexapod"])
+@pytest.fixture(name="body", params=["quadruped", "hexapod", "hexapod that senses its action"])
 def _body(request):
-    return RobotVectorEnv(request.param, 2, max_episode_steps=20)
+    name, *more = request.param.split(" that ")
+    return RobotVectorEnv(name, 2, max_episode_steps=20, sense_action=bool(more))
 
 
 def modular(env, kind="mlp", **hyper):

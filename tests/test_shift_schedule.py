@@ -65,6 +65,20 @@ def test_every_life_draws_anew_and_manual_shifts_end_with_their_life():
     assert not env.simulation.eq_active.any()
 
 
+def test_an_onset_is_at_birth_or_in_a_range():
+    onset = [0.0, {"uniform": [1.0, 3.0]}]
+    env = quadrupeds(200, [{"kind": "motor_gain", "gain": 0.5, "onset_s": onset}], threads=2)
+    env.reset(seed=0)
+    later = np.array([onset for row in range(200) for _, onset, _ in env.schedule.planned(row)])
+    assert sum(len(env.schedule.shifts_of(row)) for row in range(200)) == 200 - len(later)
+    assert 70 < len(later) < 130
+    assert later.min() >= 1.0
+    assert later.max() <= 3.0
+    assert np.unique(later).size > 50
+    with pytest.raises(UserError, match="onset_s 12 is past the end of life"):
+        quadrupeds(1, [{"kind": "motor_gain", "onset_s": [0.0, {"uniform": [1.0, 12.0]}]}])
+
+
 def test_draws_stay_in_their_ranges_and_do_not_depend_on_the_number_of_individuals():
     shifts = [
         "limb_damage:front_left,rear_right:dead,locked@1s..3s-4s",
@@ -191,6 +205,7 @@ def test_the_command_line_form_is_read(text: str, plan: ShiftPlan):
         ({"kind": "motor_gain", "probability": 1.5}, "probability must be a number from 0 to 1"),
         ({"kind": "motor_gain", "gain": []}, "must not be empty"),
         ({"kind": "motor_gain", "gain": {"normal": [0, 1]}}, "must be {uniform: "),
+        ({"kind": "motor_gain", "gain": [1, {"uniform": [0, 1]}]}, "only a list of times may hold"),
         ([3], "a shift must be a text or a mapping, got 3"),
         (
             ["limb_damage:rear_left:dead", "limb_damage:rear_left:locked@1s"],

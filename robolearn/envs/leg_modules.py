@@ -3,10 +3,11 @@
 All is derived from the scene: sides and order from where the legs stand, mirrored motors from the
 axes of their joints. A module senses, in this order: the trunk, its own joints' angles and
 velocities, its foot, joint angles and foot of each neighbour (across, ahead, behind, and across
-from those two), the gait clock, and its place from front (1) to rear (−1). What a right leg senses
-and does is mirrored; of a neighbour it feels what the neighbour itself does. Neighbouring legs,
-across and along, get the clock in antiphase: a trot on four legs, a tripod on six. Insects' legs
-are coupled likewise, by position and load of their neighbours (Cruse 1990, Trends Neurosci. 13:15).
+from those two), its own last action and the gait clock where the body senses them, and its place
+from front (1) to rear (−1). What a right leg senses and does is mirrored; of a neighbour it feels
+what the neighbour itself does. Neighbouring legs, across and along, get the clock in antiphase: a
+trot on four legs, a tripod on six. Insects' legs are coupled likewise, by position and load of
+their neighbours (Cruse 1990, Trends Neurosci. 13:15).
 """
 
 import mujoco
@@ -74,6 +75,9 @@ def leg_modules(world: World, slices: dict[str, slice]) -> dict[str, NDArray]:
             start = slices["joint_angle"].start + k * size
             inputs += [*range(start, start + size), slices["contact"].start + k]
             signs += [*mirrors[k], 1.0] if neighbour in at else [0.0] * (size + 1)
+        if "last_action" in slices:
+            inputs += [slices["last_action"].start + int(motor) for motor in leg.motors]
+            signs += mirrors[i]
         if "clock" in slices:
             inputs += range(slices["clock"].start, slices["clock"].stop)
             signs += [1.0 if (r + right) % 2 == 0 else -1.0] * 2

@@ -341,14 +341,14 @@ def check_rewards(world: World, rewards: Any) -> dict[str, float]:
     """Return weights of reward terms that may replace those of the world's `env.yaml`.
 
     Raises:
-        UserError: no mapping, a term that the world has not, or a weight that is no number.
+        UserError: no mapping, a term that the task has not, or a weight that is no number.
     """
     if not isinstance(rewards, dict):
         raise UserError(f"rewards must be a mapping of terms to weights, got {rewards!r}")
-    own = world.definition.get("rewards", {})
+    known = task_type(world.definition["task"], f"envs/{world.name}/env.yaml").reward_names
     for name in rewards:
-        if name not in own:
-            raise unknown_name(f"reward term of {world.name}", name, own)
+        if name not in known:
+            raise unknown_name(f"reward term of {world.name}", name, known)
     return {name: number(w, f"reward {name}", -1e6, 1e6) for name, w in rewards.items()}
 
 

@@ -23,6 +23,7 @@ class WalkParameters:
         root: body whose motion is rewarded.
         target_speed: wanted forward speed along the world's x axis, m/s, above zero.
         clock_hz: frequency of the gait clock among the observations, Hz; None takes it away.
+        sense_action: whether the last action is among the observations.
         action_scale: offset from the home pose at action 1, rad, for the joints of one leg from
             the trunk outwards.
         lowest_height: height of the root over the ground, m, below which the robot has fallen.
@@ -34,6 +35,7 @@ class WalkParameters:
     root: str = "trunk"
     target_speed: Annotated[float, Interval(gt=0, le=100)] = 0.8
     clock_hz: Annotated[float, Interval(gt=0, le=100)] | None = 2.0
+    sense_action: bool = False
     action_scale: tuple[Annotated[float, Interval(gt=0, le=10)], ...] = (0.25, 0.5, 0.5)
     lowest_height: Annotated[float, Interval(ge=-10, le=10)] = 0.13
     lowest_upright: Annotated[float, Interval(ge=-1, le=1)] = 0.5
@@ -43,7 +45,8 @@ class WalkParameters:
 class Walk(Task):
     """Walk forward at a wanted speed, without falling.
 
-    There is no bonus for being alive: it makes learners stand still.
+    A bonus for being alive makes learners stand still, so `alive` has no weight unless a recipe
+    gives it one; where every life ends in a fall, it is what leads away from there.
 
     Actions:
         The wanted angle of every joint with a motor: the home pose plus `action_scale` × action.
@@ -55,6 +58,8 @@ class Walk(Task):
         joint_angle: as it differs from the home pose.
         joint_velocity: of the same joints.
         contact: 1 where a foot's touch sensor feels more than 1 N.
+        last_action: of the last step, 0 at birth; with `sense_action` alone. Beside the joints it
+            tells which motor no longer does what it is told.
         clock: sin and cos of 2πft at `clock_hz`.
 
     Rewards:
@@ -65,6 +70,7 @@ class Walk(Task):
         upright: 1 − cos(tilt of the root).
         energy: Σ|τ q̇| / (m g v*), the cost of transport at the wanted speed.
         fall: 1 in the step of a fall.
+        alive: 1 in every other step.
 
     Starts:
         Standing in the home pose, with uniform noise on the joint angles and normal noise on all
@@ -83,7 +89,9 @@ class Walk(Task):
         "upright",
         "energy",
         "fall",
+        "alive",
     )
+    optional_rewards: ClassVar[frozenset[str]] = frozenset({"alive"})
     terminal_terms: ClassVar[tuple[str, ...]] = ("fall",)
     parameters_type: ClassVar[type] = WalkParameters
     parameters: WalkParameters
@@ -121,6 +129,13 @@ class Walk(Task):
             if parameters.clock_hz is not None
             else ()
         )
+        motors = [model.actuator(i).name for i in range(model.nu)]
+        last = (
+            (ObservationSlice("last_action", model.nu, "1", 0.5, tuple(motors)),)
+            if parameters.sense_action
+            else ()
+        )
+        self._action = np.zeros((simulation.n, model.nu), np.float32)
         self.observation_slices = (
             ObservationSlice("up", 3, "1", 0.5, root),
             ObservationSlice("velocity", 3, "m/s", 0.5, root),
@@ -128,6 +143,7 @@ class Walk(Task):
             ObservationSlice("joint_angle", len(joints), "rad", 0.4, tuple(names)),
             ObservationSlice("joint_velocity", len(joints), "rad/s", 6.0, tuple(names)),
             ObservationSlice("contact", len(feet), "1", 1.0, tuple(feet), is_event=True),
+            *last,
             *clock,
         )
 
@@ -140,6 +156,7 @@ class Walk(Task):
         self.simulation.reset(ids, qpos, qvel)
         self.simulation.ctrl[ids] = self._home_ctrl
         self._speed[ids] = 0.0
+        self._action[ids] = 0.0
 
     def control(self, action: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return wanted joint angles (n, nu), rad: the home pose plus the scaled action."""
@@ -171,6 +188,9 @@ class Walk(Task):
         start = 9 + 2 * legs
         contact = self._sensordata[:, self._touch] > 1.0  # N
         out[:, start : start + contact.shape[1]] = contact
+        if self.parameters.sense_action:
+            start += contact.shape[1]
+            out[:, start : start + self._action.shape[1]] = self._action
         if self.parameters.clock_hz is not None:
             phase = 2 * np.pi * self.parameters.clock_hz * self._time
             out[:, -2] = np.sin(phase)
@@ -187,14 +207,19 @@ class Walk(Task):
         # Row by row in memory: NumPy adds in another order otherwise, and rows would depend on n.
         power = np.ascontiguousarray(self._force[:, self._motors] * qvel[:, self._dofs])  # W
         power = np.abs(power).sum(axis=1)
-        return {
+        self._action[:] = action
+        fell = self.terminated().astype(np.float64)
+        terms = {
             "speed": 1.0 - np.abs(self._speed - wanted) / wanted,
             "drift": qvel[:, 1] ** 2 + qvel[:, 2] ** 2,
             "spin": (qvel[:, 3:6] ** 2).sum(axis=1),
             "upright": 1.0 - self._upright(),
             "energy": power / (self._weight * wanted),
-            "fall": self.terminated().astype(np.float64),
+            "fall": fell,
         }
+        if "alive" in self.rewards:
+            terms["alive"] = 1.0 - fell
+        return terms
 
     def terminated(self) -> NDArray[np.bool_]:
         """Return who has fallen or diverged, (n,)."""

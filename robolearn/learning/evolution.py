@@ -1,19 +1,23 @@
 """Evolution of whole lifetimes: ask for genomes, let them live, tell their fitness."""
 
 import time
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.agents.protocol import Agent
 from robolearn.envs.vector_env import RobotVectorEnv
+from robolearn.errors import UserError
 from robolearn.learning.protocol import Iteration
 from robolearn.learning.strategies import Strategy
+from robolearn.learning.strategies.ranking import centred_ranks
 from robolearn.lifetime import Lives, live
 
 # Purposes of the seeds that a run hands to its lives; tests use a purpose of their own.
 TRAINING, VALIDATION, TEST = 11, 12, 13
+
+CommonLives = Literal["population", "pair"]
 
 
 def life_seeds(seed: int, purpose: int, index: int, count: int) -> NDArray[np.int64]:
@@ -33,8 +37,12 @@ class Population(Protocol):
 class Evolution:
     """A strategy searching the genome of one kind of agent in one env.
 
-    Every genome of a generation meets the same `lifetimes` seeds (common random numbers): the same
-    resets, the same shifts, the same noise.
+    With common random numbers over the population, every genome of a generation meets the same
+    `lifetimes` seeds: the same resets, the same shifts, the same noise. Over pairs, only the two
+    genomes mean ± d do, and other pairs others: a generation sees as many times more lives as it
+    has pairs, each life is judged against that of the mirrored genome, and fitness is the mean rank
+    of these differences. It is the better average where much depends on the life, as with a leg
+    that may die at any moment.
 
     Args:
         env: `population × lifetimes` individuals; row g × lifetimes + l is life l of genome g.
@@ -43,9 +51,11 @@ class Evolution:
         seed: of the run.
         lifetimes: lives of each genome in a generation.
         population: where they live; None for `env`. Otherwise `env` may have any size.
+        common_lives: who meets the same lives, "population" or "pair".
 
     Raises:
         ValueError: the env has another number of individuals.
+        UserError: pairs, of a strategy that has none.
     """
 
     def __init__(
@@ -56,7 +66,10 @@ class Evolution:
         seed: int,
         lifetimes: int = 1,
         population: Population | None = None,
+        common_lives: CommonLives = "population",
     ):
+        if common_lives == "pair" and not getattr(strategy, "climbs_by_pairs", False):
+            raise UserError("learning.common_lives = 'pair': only openai_es climbs by pairs alone")
         if population is None and env.num_envs != strategy.population * lifetimes:
             raise ValueError(
                 f"expected {strategy.population * lifetimes} individuals, got {env.num_envs}"
@@ -66,6 +79,7 @@ class Evolution:
         self.strategy = strategy
         self.seed = seed
         self.lifetimes = lifetimes
+        self.common_lives = common_lives
         self._live = population or self._live_here
         self.best_score = -np.inf
         self.best_genome = strategy.mean.astype(np.float32)
@@ -88,10 +102,13 @@ class Evolution:
         index = self.iteration
         population = self.strategy.population
         genomes = np.repeat(self.strategy.ask(), self.lifetimes, axis=0)
-        seeds = np.tile(life_seeds(self.seed, TRAINING, index, self.lifetimes), population)
-        lives = self._live(genomes, seeds)
-        fitness = lives.total_reward.reshape(population, self.lifetimes).mean(axis=1)
-        self.strategy.tell(fitness)
+        # Of the two halves of a population of pairs, the second mirrors the first.
+        alike = 2 if self.common_lives == "pair" else population
+        count = population * self.lifetimes // alike
+        lives = self._live(genomes, np.tile(life_seeds(self.seed, TRAINING, index, count), alike))
+        rewards = lives.total_reward.reshape(population, self.lifetimes)
+        fitness = rewards.mean(axis=1)
+        self.strategy.tell(pair_ranks(rewards) if self.common_lives == "pair" else fitness)
         steps = int(lives.steps.sum())
         self.total_steps += steps
         elapsed = time.perf_counter() - started
@@ -147,6 +164,18 @@ class Evolution:
         self.best_score = -np.inf if score is None else float(score)
         self.best_generation = int(figures["best_generation"])
         self.total_steps = int(figures["total_steps"])
+
+
+def pair_ranks(rewards: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the fitness (population,) of genomes whose mirrored pairs met the same lives.
+
+    Args:
+        rewards: (population, lifetimes), genome k and k + population / 2 a pair; life l of both is
+            the same.
+    """
+    halves = rewards.reshape(2, -1, rewards.shape[1])
+    over_pair = (halves - halves.mean(axis=0)).ravel()
+    return centred_ranks(over_pair).reshape(rewards.shape).mean(axis=1)
 
 
 def validation_lives(

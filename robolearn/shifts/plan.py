@@ -21,7 +21,8 @@ class ShiftPlan:
     """A shift that is fixed, or drawn anew for every individual and life.
 
     Every value of `values`, `onset_s` and `end_s` is a fixed value, a list (one is chosen, all
-    alike), or `{"uniform": [low, high]}`.
+    alike), or `{"uniform": [low, high]}`. A list of times may hold such ranges: at birth or in
+    mid-life is `[0, {"uniform": [4, 6]}]`.
 
     Attributes:
         kind: name of the shift.
@@ -55,8 +56,12 @@ class ShiftPlan:
             values=rest,
         )
         check_parameters(kind, rest)
-        for value in rest.values():
+        for name, value in rest.items():
             possible_values(value)
+            if isinstance(value, list) and any(isinstance(choice, dict) for choice in value):
+                raise UserError(
+                    f"{kind}: {name}: only a list of times may hold ranges, got {value}"
+                )
         onsets = [number(x, f"{kind}: onset_s", 0.0) for x in possible_values(plan.onset_s)]
         if plan.end_s is not None:
             ends = [number(x, f"{kind}: end_s", 0.0) for x in possible_values(plan.end_s)]
@@ -174,7 +179,7 @@ def parse_shifts(shifts: Any) -> tuple[ShiftPlan, ...]:
 
 
 def possible_values(value: Any) -> list[Any]:
-    """Return what may be drawn: the fixed value, all of a list, both ends of a uniform range.
+    """Return what may be drawn: the fixed value, both ends of a uniform range, those of all a list.
 
     Raises:
         UserError: an empty list, or a range that is none.
@@ -190,7 +195,7 @@ def possible_values(value: Any) -> list[Any]:
     if isinstance(value, list):
         if not value:
             raise UserError("a list to choose from must not be empty")
-        return value
+        return [possible for choice in value for possible in possible_values(choice)]
     return [value]
 
 
@@ -199,7 +204,7 @@ def _draw(value: Any, rng: np.random.Generator) -> Any:
         low, high = value["uniform"]
         return float(rng.uniform(low, high))
     if isinstance(value, list):
-        return value[int(rng.integers(len(value)))]
+        return _draw(value[int(rng.integers(len(value)))], rng)
     return value
 
 

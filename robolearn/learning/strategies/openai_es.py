@@ -6,7 +6,7 @@ and of the learning rate down to a floor, and the plain step, are Najarro & Risi
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,8 +63,12 @@ class OpenAIESConfig:
 
 
 class OpenAIES(Search):
-    """The search: only the mean and Adam's two moments move; sigma follows from the generation."""
+    """The search: only the mean and Adam's two moments move; sigma follows from the generation.
 
+    Only the differences within mirrored pairs move it, so that each pair may meet lives of its own.
+    """
+
+    climbs_by_pairs: ClassVar[bool] = True
     config_class = OpenAIESConfig
     remembered = ("first_moment", "second_moment")
 
