@@ -317,9 +317,9 @@ def test_another_line_of_an_extension_is_another_life(runs, protocol, lived, mon
 
 
 def test_a_protocol_is_each_envs_own_unless_another_is_named():
-    assert [protocol_of(env, None).name for env in ("quadruped", "tmaze", "reach")] == [
-        "adaptation", "reversal", "reaching_rotation",
+    assert [protocol_of(env, None).name for env in ("quadruped", "tmaze", "reach", "avoid")] == [
+        "adaptation", "reversal", "reaching_rotation", "wheels",
     ]  # fmt: skip
     assert protocol_of("quadruped", "damage", 3).episodes == 3
-    with pytest.raises(UserError, match="avoid has no protocol of its own"):
-        protocol_of("avoid", None)
+    with pytest.raises(UserError, match="delayed_match has no protocol of its own"):
+        protocol_of("delayed_match", None)

@@ -48,7 +48,8 @@ def test_the_default_protocol_is_damage_and_motor_gain(world):
 
 @pytest.mark.parametrize("name", protocol_names())
 def test_every_shipped_protocol_fits_the_body_that_it_is_for(name):
-    body = {"reversal": "tmaze", "reaching_rotation": "reach"}.get(name, "quadruped")
+    bodies = {"reversal": "tmaze", "reaching_rotation": "reach", "wheels": "avoid"}
+    body = bodies.get(name, "quadruped")
     assert load_protocol(name).conditions(load_world(body))
 
 

@@ -104,7 +104,7 @@ class Avoid(Task):
     parameters_type: ClassVar[type] = AvoidParameters
     performance_name: ClassVar[str] = "forward speed times 1 − √Δ"
     performance_unit: ClassVar[str] = "m/s"
-    protocol: ClassVar[str] = ""
+    protocol: ClassVar[str] = "wheels"
     parameters: AvoidParameters
 
     def __init__(
