@@ -19,12 +19,13 @@ METRICS = ("retention", "fall_rate", "late_performance", "late_reference", "plas
 def main() -> None:
     """Print the table, write the figures."""
     parser = argparse.ArgumentParser(description="Tell retention by kind of damage.")
-    parser.add_argument("compared", type=Path)
+    parser.add_argument("compared", type=Path, nargs="+")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    runs = [figures(one) for one in json.loads(options.compared.read_text())["evaluations"]]
+    compared = [json.loads(file.read_text()) for file in options.compared]
+    runs = [figures(one) for each in compared for one in each["evaluations"]]
     for run in runs:
-        print(f"{run['recipe']}: intact {run['intact']['performance']:.3f} m/s")
+        print(f"{run['recipe']}: intact {run['intact']['performance']:.3f} {run['unit']}")
         for group in dict.fromkeys(c["group"] for c in run["conditions"]):
             rows = [c for c in run["conditions"] if c["group"] == group]
             retention, falls = (np.array([r[k] for r in rows]) for k in ("retention", "fall_rate"))
@@ -45,6 +46,8 @@ def figures(evaluation: dict) -> dict:
     """Return what is kept of one evaluation."""
     return {
         "recipe": evaluation["label"],
+        "env": evaluation["env"],
+        "unit": evaluation["unit"],
         "trained_on": evaluation["trained_on"],
         "protocol": evaluation["protocol"],
         "seed": evaluation["seed"],

@@ -1,7 +1,7 @@
 """Learning in mid-life by gradients: performance against the steps spent on the hurt body.
 
-    robolearn train quadruped_ppo
-    python benchmarks/quadruped_fine_tuning.py runs/quadruped_ppo/seed-0 \
+    robolearn train quadruped_ppo --seeds 0-2
+    python benchmarks/quadruped_fine_tuning.py runs/quadruped_ppo/seed-* \
         --json benchmarks/quadruped_fine_tuning.json
 
 From the newest checkpoint of a run of deep RL that was never hurt, training goes on with a leg
@@ -33,17 +33,20 @@ SHARES = (0.5, 0.8, 0.9)  # of the intact performance before the damage
 def main() -> None:
     """Fine-tune for each leg, print the cost, write the curves."""
     parser = argparse.ArgumentParser(description="Tell what fine-tuning after damage costs.")
-    parser.add_argument("run", type=Path, help="run folder of deep RL on the quadruped")
+    parser.add_argument("runs", type=Path, nargs="+", help="run folders of deep RL, quadruped")
     parser.add_argument("--steps", type=int, default=500_000, help="control steps for each leg")
     parser.add_argument("--legs", nargs="+", choices=LEGS, default=LEGS)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    curves = {leg: fine_tune(options.run, leg, options.steps) for leg in options.legs}
-    for leg, curve in curves.items():
-        print(f"{leg}: {tell(curve)}")
+    runs = []
+    for run in options.runs:
+        curves = {leg: fine_tune(run, leg, options.steps) for leg in options.legs}
+        runs.append({"seed": load_config(run / "config.yaml").seed, "curves": curves})
+        for leg, curve in curves.items():
+            print(f"seed {runs[-1]['seed']}, {leg}: {tell(curve)}")
     if options.json is not None:
         command = shlex.join(["python", *sys.argv])
-        figures = {"command": command, "seeds": SEEDS.tolist(), "curves": curves}
+        figures = {"command": command, "seeds": SEEDS.tolist(), "runs": runs}
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
