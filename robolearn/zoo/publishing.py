@@ -112,16 +112,17 @@ def _card(name: str, trained: TrainedAgent, figures: dict[str, Any]) -> str:
     ]
     if "evaluation" in figures:
         intact = figures["evaluation"].get("intact", {})
-        rows += [(f"intact: {key}", _short(value)) for key, value in intact.items()]
+        known = {key: value for key, value in intact.items() if value is not None}
+        rows += [(f"intact: {key}", _short(value)) for key, value in known.items()]
+    lives = "Half of the validation lives are intact, half meet the shifts of training."
     table = "\n".join(f"| {label} | {value} |" for label, value in rows)
     return (
         f"# {name}\n\n"
-        f"A `{config.agent.kind}` brain for `{config.env.id}`, trained with the recipe "
+        f"A brain of kind `{config.agent.kind}` for `{config.env.id}`, trained with the recipe "
         f"`{config.name}` by `{config.learning.kind}`.\n\n"
         f"```sh\n{figures['command']}\n```\n\n"
         f"| figure | value |\n| --- | --- |\n{table}\n\n"
-        "Raw numbers: `metrics.json`. Half of the validation lives are intact, half meet the "
-        "shifts of training.\n"
+        f"Raw numbers: `metrics.json`. {lives if config.env.shifts else ''}".rstrip() + "\n"
     )
 
 
