@@ -122,7 +122,8 @@ def _card(name: str, trained: TrainedAgent, figures: dict[str, Any]) -> str:
         f"`{config.name}` by `{config.learning.kind}`.\n\n"
         f"```sh\n{figures['command']}\n```\n\n"
         f"| figure | value |\n| --- | --- |\n{table}\n\n"
-        f"Raw numbers: `metrics.json`. {lives if config.env.shifts else ''}".rstrip() + "\n"
+        f"Raw numbers: `metrics.json`. {lives if config.env.shifts else ''}".rstrip()
+        + "\n"
     )
 
 
