@@ -62,10 +62,11 @@ class AgentSection(_OpenSection):
     """The brain: `kind` is a folder of `agents/`, further keys are its hyperparameters.
 
     Attributes:
-        modules: legs gives every leg a brain of its own with the same genes; null is one brain.
+        modules: legs or sides gives each of them a brain of its own with the same genes, mirrored
+            left and right; null is one brain.
     """
 
-    modules: Literal["legs"] | None = None
+    modules: Literal["legs", "sides"] | None = None
 
 
 class LearningSection(_OpenSection):

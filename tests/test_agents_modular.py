@@ -36,9 +36,9 @@ def _body(request):
     return RobotVectorEnv(name, 2, max_episode_steps=20, sense_action=bool(more))
 
 
-def modular(env, kind="mlp", **hyper):
+def modular(env, kind="mlp", division="legs", **hyper):
     task = env.task
-    layout = Layout(**task.leg_modules())
+    layout = Layout(**task.modules(division))
     return make_agent(
         kind, task.observation_size, task.action_size, task.observation_scale, modules=layout,
         **hyper,
@@ -83,9 +83,10 @@ def mirror_of(env):
     return sources, signs, motors, [turns(name) for name in joints]
 
 
-def test_mirroring_what_is_sensed_mirrors_what_is_done(body):
+@pytest.mark.parametrize("division", ["legs", "sides"])
+def test_mirroring_what_is_sensed_mirrors_what_is_done(body, division):
     """The claim of one genome for two sides, with layouts worked out in another way."""
-    agent = modular(body, hidden=[6])
+    agent = modular(body, division=division, hidden=[6])
     rng = np.random.default_rng(0)
     genomes = np.repeat(agent.genome.initial(rng)[None] * 3, 2, axis=0)
     sources, signs, motors, motor_signs = mirror_of(body)
@@ -125,8 +126,20 @@ def test_a_leg_senses_and_drives_its_own_joints_and_foot(body):
         assert own[6] == f"{leg}_foot"
 
 
-def test_every_motor_has_one_driver(body):
-    layout = modular(body).layout
+def test_a_side_senses_everything_and_drives_its_own_legs(body):
+    layout = modular(body, division="sides").layout
+    assert [sorted(inputs) for inputs in layout.inputs] == [
+        list(range(body.task.observation_size))
+    ] * 2
+    model = body.task.simulation.model
+    for side, outputs in zip(("left", "right"), layout.outputs, strict=True):
+        driven = [model.joint(int(model.actuator_trnid[i, 0])).name for i in outputs]
+        assert all(side in name for name in driven)
+
+
+@pytest.mark.parametrize("division", ["legs", "sides"])
+def test_every_motor_has_one_driver(body, division):
+    layout = modular(body, division=division).layout
     driven = layout.outputs.ravel()
     assert sorted(driven) == list(range(body.task.action_size))
 

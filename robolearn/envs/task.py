@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from robolearn.envs.body_modules import Division
 from robolearn.errors import UserError
 from robolearn.shifts import Interface
 from robolearn.simulation import Ids, Simulation
@@ -139,15 +140,15 @@ class Task:
         Called once the step has been judged, before it is observed.
         """
 
-    def leg_modules(self) -> dict[str, NDArray]:
-        """Return how observation and action divide into legs, by name as in `agents.modular`.
+    def modules(self, division: Division) -> dict[str, NDArray]:
+        """Return how observation and action divide into legs or sides, as in `agents.modular`.
 
         Raises:
             UserError: the task does not tell its observations leg by leg.
         """
         raise UserError(
-            f"agent.modules = 'legs': {self.simulation.world.name} is no body that the task 'walk' "
-            "divides into legs"
+            f"agent.modules = {division!r}: {self.simulation.world.name} is no body that the task "
+            f"'walk' divides into {division}"
         )
 
     def info(self) -> dict[str, NDArray]:

@@ -8,7 +8,7 @@ import numpy as np
 from annotated_types import Interval
 from numpy.typing import NDArray
 
-from robolearn.envs.leg_modules import leg_modules
+from robolearn.envs.body_modules import Division, body_modules
 from robolearn.envs.task import ObservationSlice, Task
 from robolearn.errors import UserError, unknown_name
 from robolearn.simulation import Ids, Simulation
@@ -230,9 +230,9 @@ class Walk(Task):
         """Return the forward speed of the last step, (n,), m/s."""
         return self._speed.copy()
 
-    def leg_modules(self) -> dict[str, NDArray]:
-        """Return how observation and action divide into legs, by name as in `agents.modular`."""
-        return leg_modules(self.simulation.world, self.interface.slices)
+    def modules(self, division: Division) -> dict[str, NDArray]:
+        """Return how observation and action divide, by name as in `agents.modular`."""
+        return body_modules(self.simulation.world, self.interface.slices, division)
 
     def info(self) -> dict[str, NDArray]:
         """Return position and velocity."""

@@ -116,12 +116,13 @@ def make_validation_env(config: Config, num_envs: int, shifts: Any = None) -> Ro
 
 def build_agent(config: Config, env: RobotVectorEnv) -> Agent:
     """Build the agent of a config for the observations and actions of `env`."""
+    division = config.agent.modules
     return make_agent(
         config.agent.kind,
         env.task.observation_size,
         env.task.action_size,
         env.task.observation_scale,
-        modules=Layout(**env.task.leg_modules()) if config.agent.modules else None,
+        modules=Layout(**env.task.modules(division)) if division else None,
         **config.agent.hyper,
     )
 

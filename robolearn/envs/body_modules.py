@@ -1,0 +1,177 @@
+"""How a body's observation and action divide, for brains with one module a leg or a side.
+
+All is derived from the scene: sides and order from where the legs stand, mirrored motors from the
+axes of their joints. What a module on the right senses and does is mirrored.
+
+The module of a leg senses, in this order: the trunk, its own joints' angles and velocities, its
+foot, joint angles and foot of each neighbour (across, ahead, behind, and across from those two),
+its own last action and the gait clock where the body senses them, and its place from front (1) to
+rear (−1). Of a neighbour it feels what the neighbour itself does. Neighbouring legs, across and
+along, get the clock in antiphase: a trot on four legs, a tripod on six. Insects' legs are coupled
+likewise, by position and load of their neighbours (Cruse 1990, Trends Neurosci. 13:15).
+
+The module of a side drives the legs of its side and senses the whole body: the trunk, then joint
+angles, joint velocities, feet and last actions, those of its own side first and from front to rear,
+and the gait clock, on the right in antiphase. So halves of a spinal cord share its legs, with fibres
+that cross (Grillner 2006, Neuron 52:751).
+"""
+
+from typing import Literal
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from robolearn.errors import UserError
+from robolearn.worlds import World
+
+Division = Literal["legs", "sides"]
+
+# Under a mirror from left to right, of (x, y, z): directions keep x and z, rotations keep y.
+_DIRECTION, _ROTATION = (1.0, -1.0, 1.0), (-1.0, 1.0, -1.0)
+
+
+def body_modules(
+    world: World, slices: dict[str, slice], division: Division
+) -> dict[str, NDArray]:
+    """Return the arrays of `robolearn.agents.module_layout.Layout` by name.
+
+    Args:
+        world: with equally many legs on both sides, all of equally many joints, each with one foot.
+        slices: of the observation, by name, as `robolearn.envs.walk` declares them.
+        division: one module a leg, or one a side.
+
+    Raises:
+        UserError: legs of different sizes.
+    """
+    body = _Body(world, slices)
+    if division == "sides":
+        rows = [_side(body, right) for right in (False, True)]
+    else:
+        rows = [_leg(body, i) for i in range(len(body.legs))]
+    names = ("inputs", "input_signs", "outputs", "output_signs")
+    kinds = (np.int64, np.float32, np.int64, np.float32)
+    columns = zip(*rows, strict=True)
+    return {n: np.array(column, k) for n, k, column in zip(names, kinds, columns, strict=True)}
+
+
+# What one module senses and drives: inputs, their signs, outputs, their signs.
+_Row = tuple[list[int], list[float], list[int], list[float]]
+
+
+class _Body:
+    """Where the legs stand and how their parts are mirrored.
+
+    Attributes:
+        legs: in the order of the observation.
+        right: of each leg, whether it stands on the right.
+        rank: of each leg, 0 for the foremost of its side.
+        at: leg by (right, rank).
+        mirrors: of each leg, ±1 for each joint.
+    """
+
+    def __init__(self, world: World, slices: dict[str, slice]):
+        data = mujoco.MjData(world.model)
+        data.qpos[:] = world.home_qpos
+        mujoco.mj_kinematics(world.model, data)
+        self.slices = slices
+        self.legs = list(world.legs.values())
+        first = self.legs[0]
+        self.joints = len(first.joints)
+        if any({len(leg.joints), len(leg.motors)} != {self.joints} for leg in self.legs):
+            raise UserError(f"{world.name}: legs of different sizes have no common module")
+        places = np.array([data.xpos[leg.bodies[0]] for leg in self.legs])  # (L, 3)
+        self.right = [bool(y < 0) for y in places[:, 1]]
+        ahead = [int(i) for i in np.argsort(-places[:, 0], kind="stable")]
+        sides = [[i for i in ahead if self.right[i] == right] for right in (False, True)]
+        self.rank = [sides[right].index(i) for i, right in enumerate(self.right)]
+        self.at = {(self.right[i], self.rank[i]): i for i in range(len(self.legs))}
+        self.mirrors = [
+            [_mirror(data.xaxis[j], data.xaxis[k], self.right[i] != self.right[0])
+             for j, k in zip(first.joints, leg.joints, strict=True)]
+            for i, leg in enumerate(self.legs)
+        ]  # fmt: skip
+
+    def trunk(self, right: bool) -> tuple[list[int], list[float]]:
+        """Return inputs and signs of what both sides sense of the trunk."""
+        direction, rotation = (_DIRECTION, _ROTATION) if right else ((1.0,) * 3, (1.0,) * 3)
+        inputs, signs = [], []
+        for name, sign in (
+            ("up", direction), ("velocity", direction), ("angular_velocity", rotation),
+        ):  # fmt: skip
+            inputs += range(self.slices[name].start, self.slices[name].stop)
+            signs += sign
+        return inputs, signs
+
+    def of_joints(self, name: str, i: int) -> list[int]:
+        """Return the inputs for the joints of leg `i` in an observation slice."""
+        start = self.slices[name].start + i * self.joints
+        return list(range(start, start + self.joints))
+
+    def of_foot(self, i: int) -> int:
+        """Return the input for the foot of leg `i`."""
+        return self.slices["contact"].start + i
+
+    def of_actions(self, i: int) -> list[int]:
+        """Return the inputs for the last actions of leg `i`, none if the body has no sense of it."""
+        part = self.slices.get("last_action")
+        return [] if part is None else [part.start + int(motor) for motor in self.legs[i].motors]
+
+    def clock(self) -> list[int]:
+        """Return the inputs of the gait clock, none if the body has no sense of it."""
+        part = self.slices.get("clock")
+        return [] if part is None else list(range(part.start, part.stop))
+
+
+def _leg(body: _Body, i: int) -> _Row:
+    """Return what the module of leg `i` senses and drives."""
+    right, r, mirrors = body.right[i], body.rank[i], body.mirrors
+    inputs, signs = body.trunk(right)
+    for name in ("joint_angle", "joint_velocity"):
+        inputs += body.of_joints(name, i)
+        signs += mirrors[i]
+    inputs.append(body.of_foot(i))
+    signs.append(1.0)
+    for neighbour in (
+        (not right, r), (right, r - 1), (right, r + 1), (not right, r - 1), (not right, r + 1),
+    ):  # fmt: skip
+        k = body.at.get(neighbour, i)
+        inputs += [*body.of_joints("joint_angle", k), body.of_foot(k)]
+        signs += [*mirrors[k], 1.0] if neighbour in body.at else [0.0] * (body.joints + 1)
+    last = body.of_actions(i)
+    inputs += last
+    signs += mirrors[i][: len(last)]
+    clock = body.clock()
+    inputs += clock
+    signs += [1.0 if (r + right) % 2 == 0 else -1.0] * len(clock)
+    inputs.append(max(part.stop for part in body.slices.values()))  # the constant
+    signs.append(1.0 - 2.0 * r / max(*body.rank, 1))
+    motors = [int(motor) for motor in body.legs[i].motors]
+    return inputs, signs, motors, mirrors[i]
+
+
+def _side(body: _Body, right: bool) -> _Row:
+    """Return what the module of one side senses and drives."""
+    ranks = range(len(body.legs) // 2)
+    own = [body.at[right, r] for r in ranks]
+    every = own + [body.at[not right, r] for r in ranks]
+    inputs, signs = body.trunk(right)
+    for name in ("joint_angle", "joint_velocity"):
+        inputs += [k for i in every for k in body.of_joints(name, i)]
+        signs += [sign for i in every for sign in body.mirrors[i]]
+    inputs += [body.of_foot(i) for i in every]
+    signs += [1.0] * len(every)
+    last = [k for i in every for k in body.of_actions(i)]
+    inputs += last
+    signs += [sign for i in every for sign in body.mirrors[i]][: len(last)]
+    clock = body.clock()
+    inputs += clock
+    signs += [-1.0 if right else 1.0] * len(clock)
+    motors = [int(motor) for i in own for motor in body.legs[i].motors]
+    return inputs, signs, motors, [sign for i in own for sign in body.mirrors[i]]
+
+
+def _mirror(axis: NDArray, other: NDArray, across: bool) -> float:
+    """Return −1 where a joint turns against the one it stands for, mirrored if `across`; else 1."""
+    wanted = axis * _ROTATION if across else axis
+    return -1.0 if float(wanted @ other) < 0 else 1.0
