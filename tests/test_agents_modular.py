@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from robolearn.adaptation.cost import graded_operations_per_s
+from robolearn.adaptation.protocol_run import alike_legs
 from robolearn.agents.modular import Modular
 from robolearn.agents.module_layout import Layout
 from robolearn.agents.protocol import Feedback, spikes_of
@@ -104,7 +105,7 @@ def test_mirroring_what_is_sensed_mirrors_what_is_done(body, division):
 def test_a_genome_fits_a_body_with_more_legs():
     bodies = [RobotVectorEnv(name, 1, max_episode_steps=5) for name in ("quadruped", "hexapod")]
     four, six = (modular(body, "spiking") for body in bodies)
-    assert (four.legs, six.legs) == (4, 6)
+    assert (four.copies, six.copies) == (4, 6)
     assert four.genome == six.genome
     whole = make_agent("spiking", bodies[0].task.observation_size, 12)
     assert four.genome.size < whole.genome.size
@@ -142,6 +143,17 @@ def test_every_motor_has_one_driver(body, division):
     layout = modular(body, division=division).layout
     driven = layout.outputs.ravel()
     assert sorted(driven) == list(range(body.task.action_size))
+
+
+def test_the_same_weights_drive_every_leg_or_a_leg_and_its_mirror_image():
+    env = RobotVectorEnv("hexapod", 1, max_episode_steps=5)
+    world = env.task.simulation.world
+    everywhere = alike_legs(modular(env), world)["front_left"]
+    assert sorted(["front_left", *everywhere]) == sorted(world.legs)
+    across = alike_legs(modular(env, division="sides"), world)
+    assert across["middle_left"] == ["middle_right"]
+    assert across["rear_right"] == ["rear_left"]
+    assert alike_legs(make_agent("mlp", 3, 2), world) == {}
 
 
 def test_what_a_leg_learns_it_learns_for_itself():

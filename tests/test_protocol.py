@@ -151,6 +151,11 @@ def test_seen_is_what_training_could_draw(world, text, seen):
     assert condition.seen == seen
 
 
+# A brain of one module a leg: the same weights drive all.
+LEGS = ("front_left", "front_right", "rear_left", "rear_right")
+ALIKE = {leg: [other for other in LEGS if other != leg] for leg in LEGS}
+
+
 @pytest.mark.parametrize(
     ("text", "seen"),
     [
@@ -165,7 +170,7 @@ def test_seen_is_what_training_could_draw(world, text, seen):
     ],
 )
 def test_to_weights_shared_over_legs_another_leg_is_new_in_place_only(world, text, seen):
-    (condition,) = own_shifts(text).conditions(world, TRAINED, shared_legs=True)
+    (condition,) = own_shifts(text).conditions(world, TRAINED, alike=ALIKE)
     assert condition.seen == seen
 
 
@@ -178,7 +183,7 @@ def test_a_joint_that_training_hurt_on_another_leg_is_new_in_place_only(world):
     trained = parse_shifts([{"kind": "limb_damage", "leg": own, "mode": "locked"}])
     for joint, seen in ((own, "seen"), (other, "symmetric")):
         (condition,) = own_shifts(f"limb_damage:{joint}:locked").conditions(
-            world, trained, shared_legs=True
+            world, trained, alike=ALIKE
         )
         assert condition.seen == seen
 

@@ -37,8 +37,8 @@ class CostMeter:
 def graded_operations_per_s(agent: Agent, control_step_s: float) -> float:
     """Return the synaptic operations of a brain without spikes per second of life.
 
-    Its synapses are the genes named "...weight", once for each leg in a brain of modules. Every
+    Its synapses are the genes named "...weight", once for each copy in a brain of modules. Every
     one is driven by a graded value and costs an operation in every control step.
     """
     sizes = [gene.size for gene in agent.genome.genes if gene.name.endswith("weight")]
-    return getattr(agent, "legs", 1) * math.fsum(sizes) / control_step_s
+    return getattr(agent, "copies", 1) * math.fsum(sizes) / control_step_s

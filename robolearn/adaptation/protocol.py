@@ -6,6 +6,7 @@ number of trials: what the code calls seconds is then trials.
 
 import dataclasses
 import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -46,8 +47,8 @@ class Condition:
         leg: the one leg that is hurt; None if none or several are.
         seen: whether the agent could meet this shift in training, at whatever onset: "seen" is
             always, "partly" for part of the values that the condition draws, "unseen" never.
-            "symmetric" is new in place only: training hurt another leg so, and the brain's weights
-            are shared over legs.
+            "symmetric" is new in place only: training hurt another leg so, which the same weights
+            drive.
     """
 
     name: str
@@ -144,14 +145,17 @@ class Protocol:
         return int(steps)
 
     def conditions(
-        self, world: World, trained_on: tuple[ShiftPlan, ...] = (), *, shared_legs: bool = False
+        self,
+        world: World,
+        trained_on: tuple[ShiftPlan, ...] = (),
+        alike: Mapping[str, Sequence[str]] | None = None,
     ) -> list[Condition]:
         """Return the conditions for a body, in the order of the file.
 
         Args:
             world: whose legs `every` stands for.
             trained_on: what could happen in the lives of training.
-            shared_legs: whether the agent's weights are shared over legs.
+            alike: for each leg, the other legs that the same weights drive; None for none.
 
         Raises:
             UserError: a condition does not fit the world or the life, or stands there twice.
@@ -167,7 +171,7 @@ class Protocol:
                 name = text or shifts[0].label
                 if name in conditions:
                     raise UserError(f"protocol {self.name}: condition {name!r} stands there twice")
-                seen = _seen(shifts, trained_on, world if shared_legs else None)
+                seen = _seen(shifts, trained_on, world, alike or {})
                 plans = self._spread(plan, length) if self.spans and "@" not in text else (plan,)
                 conditions[name] = Condition(name, plans, group, leg, seen)
         return list(conditions.values())
@@ -291,35 +295,41 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _seen(shifts: list[Shift], trained_on: tuple[ShiftPlan, ...], shared: World | None) -> Seen:
-    """Tell whether all, none or some of `shifts` could be drawn in training.
-
-    `shared` is the world of a brain whose weights are shared over legs; None for others.
-    """
+def _seen(
+    shifts: list[Shift],
+    trained_on: tuple[ShiftPlan, ...],
+    world: World,
+    alike: Mapping[str, Sequence[str]],
+) -> Seen:
+    """Tell whether all, none or some of `shifts` could be drawn in training."""
     met = [any(_could_draw(plan, shift) for plan in trained_on) for shift in shifts]
     if all(met):
         return "seen"
     if any(met):
         return "partly"
-    if shared is not None and all(
-        any(_could_draw(plan, own) for plan in trained_on for own in _on_other_legs(shift, shared))
+    if all(
+        any(
+            _could_draw(plan, own)
+            for plan in trained_on
+            for own in _on_alike_legs(shift, world, alike)
+        )
         for shift in shifts
     ):
         return "symmetric"
     return "unseen"
 
 
-def _on_other_legs(shift: Shift, world: World) -> list[Shift]:
-    """Return a shift of one leg, or of a joint or motor of it, as it would be on the other legs."""
+def _on_alike_legs(shift: Shift, world: World, alike: Mapping[str, Sequence[str]]) -> list[Shift]:
+    """Return a shift of one leg, or of a joint or motor of it, as it would be on legs like it."""
     if len(shift.legs(world)) != 1:
         return []
     (hurt,) = shift.legs(world)
     names, values = _names_of(hurt, world), dataclasses.asdict(shift)
     moved = []
-    for leg in world.legs:
+    for leg in alike.get(hurt, ()):
         there = dict(zip(names, _names_of(leg, world), strict=False))
         own = {k: there.get(v, v) if isinstance(v, str) else v for k, v in values.items()}
-        if leg != hurt and own != values:
+        if own != values:
             moved.append(make_shift(shift.kind, world, **own))
     return moved
 

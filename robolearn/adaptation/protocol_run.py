@@ -39,7 +39,7 @@ from robolearn.learning.evolution import life_seeds
 from robolearn.lifetime import NEVER
 from robolearn.shifts import ShiftPlan
 from robolearn.tracking.provenance import describe_software
-from robolearn.worlds import load_world
+from robolearn.worlds import World, load_world
 
 _MAX_ROWS = 128
 
@@ -86,7 +86,7 @@ def evaluate(
     """
     options = {**(env_options or {}), **protocol.parameters}
     world = load_world(env_name, options.get("variant"))
-    conditions = protocol.conditions(world, trained_on, shared_legs=hasattr(agent, "legs"))
+    conditions = protocol.conditions(world, trained_on, alike_legs(agent, world))
     seeds = life_seeds(seed, SEEDS[protocol.seeds], 0, protocol.episodes)
     plastic, tick = agent.is_plastic, protocol.tick(world)
     plan = plan_lives(conditions, seeds, world, tick, plastic)
@@ -129,6 +129,22 @@ def evaluate(
         software=describe_software(),
         command=command,
     )
+
+
+def alike_legs(agent: Agent, world: World) -> dict[str, list[str]]:
+    """Return for each leg the others that the same weights drive; empty for a brain of one piece.
+
+    Those are the legs whose motors have the same place in other copies of a module.
+    """
+    layout = getattr(agent, "layout", None)  # only brains of modules have one
+    if layout is None:
+        return {}
+    place = {motor: k for outputs in layout.outputs.tolist() for k, motor in enumerate(outputs)}
+    of_leg = {name: [place[motor] for motor in leg.motors] for name, leg in world.legs.items()}
+    return {
+        name: [other for other in of_leg if other != name and of_leg[other] == own]
+        for name, own in of_leg.items()
+    }
 
 
 def _checked_task(

@@ -19,7 +19,7 @@ WIDTH = 100  # columns that every line keeps to
 
 _ABSENT = "–"
 _LEGEND = (
-    ("seen", "whether training drew this shift; symmetric: on another leg, and legs share weights"),
+    ("seen", "whether training drew this shift; symmetric: on another leg with the same weights"),
     ("intact", "performance of the intact twins in the last quarter of life"),
     ("after", "performance of the disturbed lives then; 0 from a fall on"),
     ("retention", "after / intact: 1 is as good as intact, 0 is nothing left"),

@@ -1,12 +1,13 @@
-"""One small brain for every leg: a module that is evolved once and repeated, as in insects.
+"""One small brain for every leg, or for either side: a module evolved once and repeated.
 
-Each leg's module has the same innate parameters and a state of its own, so that what it learns in
-life it learns for its leg alone. It senses the trunk, its own joints and foot, and those of its
-neighbours, mirrored on the right, so that the two sides of a body need one genome. Genes are few,
-and a genome fits a body with more legs. Such a brain has met, in training, every leg that any leg
-lost.
+Every copy has the same innate parameters and a state of its own, so that what it learns in life it
+learns for its own legs. It senses its part of the body, or all of it, mirrored on the right: the
+two sides need one genome. A leg's module has few genes and fits a body with more legs, as insects
+have it; a side's tells front from rear. What training did to one leg, such a brain has met on every
+leg that the same weights drive.
 
-What is hard-wired is the layout: who is whose neighbour, which legs alternate, and the mirror.
+What is hard-wired is the layout (`robolearn.envs.body_modules`): who is whose neighbour, which legs
+alternate, and the mirror.
 """
 
 import dataclasses
@@ -33,20 +34,20 @@ from robolearn.neurons.compilation import kernel
 
 
 class Modular:
-    """An agent that is `L` copies of `module`; the leading axis of its state is n · L, leg by leg.
+    """An agent that is `L` copies of `module`; the leading axis of its state is n · L.
 
     Args:
-        module: the brain of one leg, of m observation and k action elements.
+        module: of m observation and k action elements.
         layout: of the body.
         observation_size: o of the body.
-        action_size: a of the body; elements that no leg drives are zero.
+        action_size: a of the body; elements that no copy drives are zero.
     """
 
     def __init__(self, module: Agent, layout: Layout, observation_size: int, action_size: int):
         self.module = module
         self.kind = module.kind
         self.layout = layout
-        self.legs = len(layout.inputs)
+        self.copies = len(layout.inputs)
         self.observation_size, self.action_size = observation_size, action_size
 
     @property
@@ -62,11 +63,11 @@ class Modular:
     def express(self, genomes: NDArray[Any]) -> Parameters:
         """Turn genomes (n, g) into named parameters (n · L, ...)."""
         parameters = self.module.express(genomes)
-        return {name: np.repeat(value, self.legs, axis=0) for name, value in parameters.items()}
+        return {name: np.repeat(value, self.copies, axis=0) for name, value in parameters.items()}
 
     def new_state(self, n: int) -> Any:
         """Allocate the modules' state, (n · L, ...)."""
-        return self.module.new_state(n * self.legs)
+        return self.module.new_state(n * self.copies)
 
     def reset(
         self,
@@ -75,8 +76,8 @@ class Modular:
         ids: NDArray[np.int64],
         rngs: list[np.random.Generator],
     ) -> None:
-        """Start new lives of the individuals `ids`; every leg draws from a child of the stream."""
-        streams = [child for rng in rngs for child in rng.spawn(self.legs)]
+        """Start new lives of the individuals `ids`; every copy draws from a child of the stream."""
+        streams = [child for rng in rngs for child in rng.spawn(self.copies)]
         self.module.reset(parameters, state, self._rows(ids), streams)
 
     def act(
@@ -84,22 +85,22 @@ class Modular:
     ) -> Float:
         """Return actions (n, a) in [-1, 1] and advance `state`; rows not alive get zero."""
         n, layout = len(observation), self.layout
-        sensed = np.empty((n * self.legs, layout.inputs.shape[1]), np.float32)
+        sensed = np.empty((n * self.copies, layout.inputs.shape[1]), np.float32)
         seen = read_observation(observation, n, self.observation_size)
         _sense(seen, layout.inputs, layout.input_signs, sensed)
-        driven = self.module.act(parameters, state, sensed, self._to_legs(feedback))
+        driven = self.module.act(parameters, state, sensed, self._to_copies(feedback))
         action = np.zeros((n, self.action_size), np.float32)
-        action[:, layout.outputs] = driven.reshape(n, self.legs, -1) * layout.output_signs
+        action[:, layout.outputs] = driven.reshape(n, self.copies, -1) * layout.output_signs
         return action
 
     def finish(self, state: Any, feedback: Feedback, ids: NDArray[np.int64]) -> None:
         """Hand over the last reward of the individuals `ids`."""
-        self.module.finish(state, self._to_legs(feedback), self._rows(ids))
+        self.module.finish(state, self._to_copies(feedback), self._rows(ids))
 
     def traces(self, state: Any) -> dict[str, Trace]:
-        """Return what the modules declare, all legs of an individual side by side."""
+        """Return what the modules declare, all copies of an individual side by side."""
         return {
-            name: trace._replace(values=trace.values.reshape(len(trace.values) // self.legs, -1))
+            name: trace._replace(values=trace.values.reshape(len(trace.values) // self.copies, -1))
             for name, trace in traces_of(self.module, state).items()
         }
 
@@ -108,23 +109,23 @@ class Modular:
         spikes = spikes_of(self.module, state)
         if spikes is None:
             return None
-        return Spikes(*(own.reshape(-1, self.legs).sum(axis=1) for own in spikes))
+        return Spikes(*(own.reshape(-1, self.copies).sum(axis=1) for own in spikes))
 
     def _rows(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        return (np.asarray(ids)[:, None] * self.legs + np.arange(self.legs)).ravel()
+        return (np.asarray(ids)[:, None] * self.copies + np.arange(self.copies)).ravel()
 
-    def _to_legs(self, feedback: Feedback) -> Feedback:
+    def _to_copies(self, feedback: Feedback) -> Feedback:
         fields = {f.name: getattr(feedback, f.name) for f in dataclasses.fields(feedback)}
-        return Feedback(**{name: np.repeat(value, self.legs) for name, value in fields.items()})
+        return Feedback(**{name: np.repeat(value, self.copies) for name, value in fields.items()})
 
 
 @kernel
 def _sense(observation, inputs, signs, sensed):
-    """Write what each leg senses, (n · L, m), of observations (n, o); element o is a constant 1."""
-    legs, size = inputs.shape[0], observation.shape[1]
+    """Write what each copy senses, (n · L, m), of observations (n, o); element o is 1."""
+    copies, size = inputs.shape[0], observation.shape[1]
     for row in prange(observation.shape[0]):
-        for leg in range(legs):
+        for i in range(copies):
             for k in range(inputs.shape[1]):
-                source = inputs[leg, k]
+                source = inputs[i, k]
                 x = observation[row, source] if source < size else np.float32(1.0)
-                sensed[row * legs + leg, k] = signs[leg, k] * x
+                sensed[row * copies + i, k] = signs[i, k] * x

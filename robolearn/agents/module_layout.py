@@ -1,4 +1,4 @@
-"""How a body divides into legs for brains of one module a leg."""
+"""How a body divides for brains of one module a leg or a side."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ from robolearn.agents.inputs import inverse_scale
 
 @dataclass(frozen=True)
 class Layout:
-    """Which observation elements each of L legs senses, and which action elements it drives.
+    """Which observation elements each of L modules senses, and which action elements it drives.
 
     Attributes:
         inputs: (L, m) index of an observation element; o stands for a constant 1.
-        input_signs: (L, m) factor of each, 0 for a neighbour that a leg has not.
+        input_signs: (L, m) factor of each, 0 for what a module has not.
         outputs: (L, k) index of an action element; no element has two drivers.
         output_signs: (L, k) ±1, −1 where the mirrored motor turns the other way.
     """

@@ -12,8 +12,8 @@ likewise, by position and load of their neighbours (Cruse 1990, Trends Neurosci.
 
 The module of a side drives the legs of its side and senses the whole body: the trunk, then joint
 angles, joint velocities, feet and last actions, those of its own side first and from front to rear,
-and the gait clock, on the right in antiphase. So halves of a spinal cord share its legs, with fibres
-that cross (Grillner 2006, Neuron 52:751).
+and the gait clock, on the right in antiphase. The halves of a spinal cord share a body so, with
+fibres that cross between them (Grillner 2006, Neuron 52:751).
 """
 
 from typing import Literal
@@ -31,9 +31,7 @@ Division = Literal["legs", "sides"]
 _DIRECTION, _ROTATION = (1.0, -1.0, 1.0), (-1.0, 1.0, -1.0)
 
 
-def body_modules(
-    world: World, slices: dict[str, slice], division: Division
-) -> dict[str, NDArray]:
+def body_modules(world: World, slices: dict[str, slice], division: Division) -> dict[str, NDArray]:
     """Return the arrays of `robolearn.agents.module_layout.Layout` by name.
 
     Args:
@@ -113,7 +111,7 @@ class _Body:
         return self.slices["contact"].start + i
 
     def of_actions(self, i: int) -> list[int]:
-        """Return the inputs for the last actions of leg `i`, none if the body has no sense of it."""
+        """Return the inputs for the last actions of leg `i`, none where it does not sense them."""
         part = self.slices.get("last_action")
         return [] if part is None else [part.start + int(motor) for motor in self.legs[i].motors]
 

@@ -46,7 +46,7 @@ def condition_table(row: Row, colour: int) -> str:
 _MARKS = {
     "seen": ("<sup>•</sup>", ", seen in training"),
     "partly": ("<sup>•</sup>", ", partly seen in training"),
-    "symmetric": ("<sup>◦</sup>", ", seen in training on another leg, and legs share weights"),
+    "symmetric": ("<sup>◦</sup>", ", seen in training on another leg that the same weights drive"),
     "unseen": ("", ""),
 }
 
