@@ -28,7 +28,8 @@ class EnvSection(_Section):
         variant: a variant of its world, or null.
         life_s: length of a training life in seconds; null for the env's own.
         shifts: what may happen to the body in training, drawn anew for every life: texts such as
-            `limb_damage:front_left:dead@5s`, or mappings.
+            `limb_damage:front_left:dead@5s`, or mappings. `iterations: [from, until]` in one binds
+            it to some generations; validation has the shifts of the last.
         parameters, rewards: replace values under the same key of the env's `env.yaml`.
     """
 
@@ -234,6 +235,7 @@ def parse_config(content: dict[str, Any], where: str) -> Config:
         control_step_s = _check_env(config.env)
         agent = _resolve_agent(config.agent, control_step_s)
         learning = _resolve_learning(config.learning)
+        _check_stages(config.env, learning)
         if isinstance(learning, DeepRLSection):
             _check_actor(agent, learning.kind)
             _check_phases(learning)
@@ -313,6 +315,25 @@ def _resolve_learning(
     hyper = _resolve(learning, schemas[learning.kind], {}, "learning.")
     own = learning.model_dump(include=set(type(learning).model_fields))
     return type(learning)(**own, **hyper)
+
+
+def _check_stages(env: EnvSection, learning: LearningSection) -> None:
+    """Check the iterations in which shifts may happen, and those that may happen together."""
+    from robolearn.envs.vector_env import env_name
+    from robolearn.shifts import parse_shifts, plans_at
+    from robolearn.shifts.plan import check_together
+    from robolearn.worlds import load_world
+
+    plans = parse_shifts(env.shifts)
+    for i, plan in enumerate(plans):
+        first, _ = plan.iterations
+        where = f"env.shifts[{i}].iterations = {list(plan.iterations)}"
+        if isinstance(learning, DeepRLSection) and plan.iterations != (0, None):
+            raise UserError(f"{where}: {learning.kind} has no stages; evolution has")
+        if first >= learning.iterations:
+            raise UserError(f"{where}: expected to begin before {learning.iterations}, the end")
+        with _at("env.shifts"):
+            check_together(plans_at(plans, first), load_world(env_name(env.id), env.variant))
 
 
 def _check_actor(agent: AgentSection, learner: str) -> None:

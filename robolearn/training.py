@@ -21,6 +21,7 @@ from robolearn.errors import UserError
 from robolearn.learning.evolution import Evolution, summarise
 from robolearn.learning.protocol import Learner
 from robolearn.learning.strategies import make_strategy
+from robolearn.shifts import parse_shifts
 from robolearn.tracking.atomic_file import TEMPORARY_SUFFIX
 from robolearn.tracking.progress import Progress
 from robolearn.tracking.run import RunFolder
@@ -255,7 +256,14 @@ def make_evolution(config: Config, learning: EvolutionSection, agent: Agent) -> 
         population = ShardedPopulation(partial(make_home, config), n, learning.workers)
     env = make_env(config, 1 if population else n, config.env.life_s)
     return Evolution(
-        env, agent, strategy, config.seed, learning.lifetimes, population, learning.common_lives
+        env,
+        agent,
+        strategy,
+        config.seed,
+        learning.lifetimes,
+        population,
+        learning.common_lives,
+        parse_shifts(config.env.shifts),
     )
 
 

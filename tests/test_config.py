@@ -53,6 +53,13 @@ MISTAKES = {
     "env.shifts=[{kind: motor_gain, gain: {uniform: [2, 1]}}]": "low 2 is above high 1",
     "env.shifts=[3]": r"env.shifts\[0\]: a shift must be a text or a mapping, got 3",
     "env.shifts=3": "env.shifts = 3: the value should be a list",
+    # stages
+    "env.shifts={kind: friction, iterations: 3}": r"friction: iterations = 3: expected \[fr",
+    "env.shifts={kind: friction, iterations: [3, 3]}": r"iterations = \[3, 3\]: .*rising",
+    "env.shifts={kind: friction, iterations: [-1, null]}": r"iterations = \[-1, None\]: ",
+    "env.shifts={kind: friction, iterations: [999, null]}": (
+        r"env.shifts\[0\].iterations = \[999, None\]: expected to begin before"
+    ),
     # wrong types
     "seed=abc": "seed = 'abc': the value should be an integer",
     "seed=": "seed = None: the value should be an integer",

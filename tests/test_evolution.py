@@ -17,9 +17,9 @@ def seeds_of_a_generation(monkeypatch: pytest.MonkeyPatch, common_lives: str) ->
     learner = training._Session(tiny_config(learning=learning)).learner
     met, here = [], learner._live
 
-    def listen(genomes, seeds):
+    def listen(genomes, seeds, plans):
         met.append(seeds)
-        return here(genomes, seeds)
+        return here(genomes, seeds, plans)
 
     monkeypatch.setattr(learner, "_live", listen)
     learner.step()
@@ -33,6 +33,26 @@ def test_a_population_shares_its_lives_and_a_pair_its_own(monkeypatch: pytest.Mo
     paired = seeds_of_a_generation(monkeypatch, "pair")
     np.testing.assert_array_equal(paired[: POPULATION // 2], paired[POPULATION // 2 :])
     assert len(np.unique(paired)) == POPULATION // 2 * LIFETIMES
+
+
+def test_a_curriculum_brings_each_shift_in_its_generations(tmp_path):
+    """No rewarded end is nearer than a fall, so whoever is limp from birth on falls sooner."""
+    limp = {"kind": "motor_gain", "target": "all", "gain": 0.0}
+    config = tiny_config(
+        env={
+            "id": "robolearn/Quadruped-v0",
+            "life_s": 1.0,
+            "shifts": [{**limp, "iterations": [1, 2]}],
+        },
+        agent={"kind": "mlp", "hidden": [2]},
+        learning={"generations": 3, "population": POPULATION},
+    )
+    session = training._Session(config)
+    assert not session.learner.env.schedule.planned(0)
+    lived = [session.learner.step().metrics["life_steps"] for _ in range(3)]
+    assert lived[1] < min(lived[0], lived[2])
+    # Validation has the shifts of the last generation: none here.
+    assert session.learner.validate(session.validation_env)[0].steps.min() > lived[1]
 
 
 def test_the_rows_that_share_a_life_are_mirrored_genomes():

@@ -23,7 +23,7 @@ BELOW = {
     "plasticity": {"errors", "neurons"},
     "agents": {"errors", "schema", "definitions", "neurons", "plasticity"},
     "lifetime": {"agents", "envs"},
-    "learning": {"errors", "schema", "agents", "envs", "lifetime"},
+    "learning": {"errors", "schema", "shifts", "agents", "envs", "lifetime"},
     "tracking": {"errors"},
     "adaptation": {
         "errors", "schema", "definitions", "agents", "envs", "shifts", "worlds", "lifetime",

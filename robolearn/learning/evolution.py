@@ -13,11 +13,13 @@ from robolearn.learning.protocol import Iteration
 from robolearn.learning.strategies import Strategy
 from robolearn.learning.strategies.ranking import centred_ranks
 from robolearn.lifetime import Lives, live
+from robolearn.shifts import ShiftPlan, plans_at
 
 # Purposes of the seeds that a run hands to its lives; tests use a purpose of their own.
 TRAINING, VALIDATION, TEST = 11, 12, 13
 
 CommonLives = Literal["population", "pair"]
+Plans = tuple[ShiftPlan, ...] | None
 
 
 def life_seeds(seed: int, purpose: int, index: int, count: int) -> NDArray[np.int64]:
@@ -29,8 +31,10 @@ def life_seeds(seed: int, purpose: int, index: int, count: int) -> NDArray[np.in
 class Population(Protocol):
     """Where genomes (n, g) live, with one seed (n,) each; this process unless told otherwise."""
 
-    def __call__(self, genomes: NDArray[np.float32], seeds: NDArray[np.int64]) -> Lives:
-        """Return the lives in order."""
+    def __call__(
+        self, genomes: NDArray[np.float32], seeds: NDArray[np.int64], plans: Plans = None
+    ) -> Lives:
+        """Return the lives in order; `plans` is what may happen in them, None for as before."""
         ...
 
 
@@ -52,6 +56,7 @@ class Evolution:
         lifetimes: lives of each genome in a generation.
         population: where they live; None for `env`. Otherwise `env` may have any size.
         common_lives: who meets the same lives, "population" or "pair".
+        plans: what may happen in the lives of which generations; None leaves that to the env.
 
     Raises:
         ValueError: the env has another number of individuals.
@@ -67,6 +72,7 @@ class Evolution:
         lifetimes: int = 1,
         population: Population | None = None,
         common_lives: CommonLives = "population",
+        plans: Plans = None,
     ):
         if common_lives == "pair" and not getattr(strategy, "climbs_by_pairs", False):
             raise UserError("learning.common_lives = 'pair': only openai_es climbs by pairs alone")
@@ -80,6 +86,7 @@ class Evolution:
         self.seed = seed
         self.lifetimes = lifetimes
         self.common_lives = common_lives
+        self.plans = plans
         self._live = population or self._live_here
         self.best_score = -np.inf
         self.best_genome = strategy.mean.astype(np.float32)
@@ -105,7 +112,9 @@ class Evolution:
         # Of the two halves of a population of pairs, the second mirrors the first.
         alike = 2 if self.common_lives == "pair" else population
         count = population * self.lifetimes // alike
-        lives = self._live(genomes, np.tile(life_seeds(self.seed, TRAINING, index, count), alike))
+        seeds = np.tile(life_seeds(self.seed, TRAINING, index, count), alike)
+        plans = None if self.plans is None else plans_at(self.plans, index)
+        lives = self._live(genomes, seeds, plans)
         rewards = lives.total_reward.reshape(population, self.lifetimes)
         fitness = rewards.mean(axis=1)
         self.strategy.tell(pair_ranks(rewards) if self.common_lives == "pair" else fitness)
@@ -124,7 +133,11 @@ class Evolution:
             },
         )
 
-    def _live_here(self, genomes: NDArray[np.float32], seeds: NDArray[np.int64]) -> Lives:
+    def _live_here(
+        self, genomes: NDArray[np.float32], seeds: NDArray[np.int64], plans: Plans = None
+    ) -> Lives:
+        if plans is not None:
+            self.env.schedule.set_plans(plans)
         return live(self.env, self.agent, self.agent.express(genomes), seeds)
 
     def validate(self, env: RobotVectorEnv) -> tuple[Lives, bool]:

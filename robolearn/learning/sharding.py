@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from robolearn.agents.protocol import Agent
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError
+from robolearn.learning.evolution import Plans
 from robolearn.lifetime import Lives, live
 
 # Builds the env and the agent of a worker from (number of individuals, threads).
@@ -56,14 +57,16 @@ class ShardedPopulation:
         self._parts = [slice(int(a), int(b)) for a, b in pairwise(bounds)]
         self._actors = [self._start(part) for part in self._parts]
 
-    def __call__(self, genomes: NDArray[np.float32], seeds: NDArray[np.int64]) -> Lives:
+    def __call__(
+        self, genomes: NDArray[np.float32], seeds: NDArray[np.int64], plans: Plans = None
+    ) -> Lives:
         """Let every genome live its life; returns them in order."""
         pending = [
-            actor.live.remote(genomes[part], seeds[part])
+            actor.live.remote(genomes[part], seeds[part], plans)
             for actor, part in zip(self._actors, self._parts, strict=True)
         ]
         return join_lives(
-            [self._collect(i, task, genomes, seeds) for i, task in enumerate(pending)]
+            [self._collect(i, task, genomes, seeds, plans) for i, task in enumerate(pending)]
         )
 
     def worker_pids(self) -> list[int]:
@@ -87,7 +90,12 @@ class ShardedPopulation:
         return actor.remote(partial(self._home, part.stop - part.start, self._threads))
 
     def _collect(
-        self, i: int, task: Any, genomes: NDArray[np.float32], seeds: NDArray[np.int64]
+        self,
+        i: int,
+        task: Any,
+        genomes: NDArray[np.float32],
+        seeds: NDArray[np.int64],
+        plans: Plans,
     ) -> Lives:
         """Return the lives of part `i`; they begin again on a new worker if theirs was lost."""
         part = self._parts[i]
@@ -96,7 +104,7 @@ class ShardedPopulation:
                 return self._ray.get(task)
             except self._ray.exceptions.RayActorError:
                 self._actors[i] = self._start(part)
-                task = self._actors[i].live.remote(genomes[part], seeds[part])
+                task = self._actors[i].live.remote(genomes[part], seeds[part], plans)
         raise UserError(
             f"worker {i} of {len(self._parts)} was lost {_ATTEMPTS} times in one generation"
         )
@@ -108,7 +116,9 @@ class _Worker:
     def __init__(self, home: Callable[[], tuple[RobotVectorEnv, Agent]]):
         self._env, self._agent = home()
 
-    def live(self, genomes: NDArray[np.float32], seeds: NDArray[np.int64]) -> Lives:
+    def live(self, genomes: NDArray[np.float32], seeds: NDArray[np.int64], plans: Plans) -> Lives:
+        if plans is not None:
+            self._env.schedule.set_plans(plans)
         return live(self._env, self._agent, self._agent.express(np.array(genomes)), seeds)
 
     def pid(self) -> int:

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -30,6 +30,8 @@ class ShiftPlan:
         onset_s: when it begins, seconds of life; 0 is at birth.
         end_s: when it ends; None lets it last.
         probability: of happening at all in a life.
+        iterations: (from, until) in training, generations of evolution, in which it may happen;
+            until None is the end. Plans of several stages make a curriculum.
     """
 
     kind: str
@@ -37,13 +39,15 @@ class ShiftPlan:
     onset_s: Any = 0.0
     end_s: Any = None
     probability: float = 1.0
+    iterations: tuple[int, int | None] = (0, None)
 
     @classmethod
     def from_mapping(cls, mapping: dict[str, Any]) -> "ShiftPlan":
-        """Read the YAML form: `kind`, `onset_s`, `end_s`, `probability` and the shift's parameters.
+        """Read the YAML form: `kind`, the shift's parameters and the other attributes of a plan.
 
         Raises:
-            UserError: unknown kind or parameter, or a time or probability out of range.
+            UserError: unknown kind or parameter, or a time, probability or span of iterations that
+                is none.
         """
         rest = dict(mapping)
         kind = rest.pop("kind", None)
@@ -53,6 +57,7 @@ class ShiftPlan:
             onset_s=rest.pop("onset_s", 0.0),
             end_s=rest.pop("end_s", None),
             probability=number(rest.pop("probability", 1.0), f"{kind}: probability", 0.0, 1.0),
+            iterations=_read_iterations(rest.pop("iterations", [0, None]), kind),
             values=rest,
         )
         check_parameters(kind, rest)
@@ -78,6 +83,8 @@ class ShiftPlan:
             mapping["end_s"] = self.end_s
         if self.probability != 1.0:
             mapping["probability"] = self.probability
+        if self.iterations != (0, None):
+            mapping["iterations"] = list(self.iterations)
         return mapping
 
     def check(self, world: World, life_s: float | None = None) -> None:
@@ -110,6 +117,16 @@ class ShiftPlan:
             return None
         shift = make_shift(self.kind, world, **values)
         return shift, onset, np.inf if end is None else float(end)
+
+
+def plans_at(plans: Iterable[ShiftPlan], iteration: int) -> tuple[ShiftPlan, ...]:
+    """Return those of `plans` that may happen in one iteration of a training."""
+    return tuple(
+        plan
+        for plan in plans
+        if plan.iterations[0] <= iteration
+        and (plan.iterations[1] is None or iteration < plan.iterations[1])
+    )
 
 
 def check_together(plans: tuple[ShiftPlan, ...], world: World) -> None:
@@ -206,6 +223,18 @@ def _draw(value: Any, rng: np.random.Generator) -> Any:
     if isinstance(value, list):
         return _draw(value[int(rng.integers(len(value)))], rng)
     return value
+
+
+def _read_iterations(value: Any, kind: str) -> tuple[int, int | None]:
+    """Read `[from, until]`; until may be null."""
+    whole = [x for x in value if type(x) is int] if isinstance(value, list) else []
+    ends = [*whole, None] if isinstance(value, list) and value[1:] == [None] else whole
+    if len(ends) != 2 or whole[0] < 0 or (len(whole) == 2 and whole[1] <= whole[0]):
+        raise UserError(
+            f"{kind}: iterations = {value!r}: expected [from, until], two rising whole numbers "
+            "from 0 on, until null for the end"
+        )
+    return ends[0], ends[1]
 
 
 def _read_value(text: str) -> Any:

@@ -19,7 +19,7 @@ from robolearn.config import Config, own_life_steps, parse_config
 from robolearn.definitions import data_folder, read_yaml
 from robolearn.envs.vector_env import RobotVectorEnv, env_name
 from robolearn.errors import UserError, unknown_name
-from robolearn.shifts import ShiftPlan, parse_shifts
+from robolearn.shifts import ShiftPlan, parse_shifts, plans_at
 from robolearn.tracking.checkpoint import load_arrays, save_arrays
 from robolearn.worlds import load_world
 
@@ -77,7 +77,7 @@ def make_env(
         config: of the run.
         num_envs: number of individuals n.
         life_s: length of a life in seconds; None takes the env's own, or else that of training.
-        shifts: what may happen to the bodies; None takes what happens in training.
+        shifts: what may happen to the bodies; None takes what happens in training, at its end.
         threads: of the physics; None takes every core.
         autoreset_mode: "Disabled" for lifetimes, "SameStep" for stable-baselines3.
 
@@ -86,6 +86,8 @@ def make_env(
     """
     env = config.env
     name, steps = env_name(env.id), own_life_steps(env.id)
+    if shifts is None:
+        shifts = plans_at(parse_shifts(env.shifts), config.learning.iterations - 1)
     life_s = env.life_s if life_s is None and steps is None else life_s
     if life_s is not None:
         steps = max(1, round(life_s / load_world(name, env.variant).control_step_s))
@@ -94,7 +96,7 @@ def make_env(
         num_envs,
         max_episode_steps=steps,
         autoreset_mode=autoreset_mode,
-        shifts=env.shifts if shifts is None else shifts,
+        shifts=shifts,
         threads=threads,
         variant=env.variant,
         rewards=env.rewards,
