@@ -31,10 +31,12 @@ def recipe(**env):
     return parse_config({**RECIPE, "env": {**RECIPE["env"], **env}}, "tiny")
 
 
-@pytest.fixture(name="body", params=["quadruped", "hexapod", "hexapod that senses its action"])
+@pytest.fixture(name="body", params=["quadruped", "hexapod", "hexapod with all senses"])
 def _body(request):
-    name, *more = request.param.split(" that ")
-    return RobotVectorEnv(name, 2, max_episode_steps=20, sense_action=bool(more))
+    name, *more = request.param.split(" with ")
+    return RobotVectorEnv(
+        name, 2, max_episode_steps=20, sense_action=bool(more), sense_heading=bool(more)
+    )
 
 
 def modular(env, kind="mlp", division="legs", **hyper):
@@ -70,6 +72,9 @@ def mirror_of(env):
         if part.name in ("up", "velocity", "angular_velocity"):
             sources += range(start, start + 3)
             signs += rotation if part.name == "angular_velocity" else direction
+        elif part.name == "heading":
+            sources += range(start, start + 2)
+            signs += [-1, 1]  # to the left becomes to the right
         elif part.name == "clock":
             sources += range(start, start + 2)
             signs += [-1, -1]  # the other side steps half a cycle later

@@ -5,15 +5,15 @@ axes of their joints. What a module on the right senses and does is mirrored.
 
 The module of a leg senses, in this order: the trunk, its own joints' angles and velocities, its
 foot, joint angles and foot of each neighbour (across, ahead, behind, and across from those two),
-its own last action and the gait clock where the body senses them, and its place from front (1) to
-rear (−1). Of a neighbour it feels what the neighbour itself does. Neighbouring legs, across and
-along, get the clock in antiphase: a trot on four legs, a tripod on six. Insects' legs are coupled
-likewise, by position and load of their neighbours (Cruse 1990, Trends Neurosci. 13:15).
+its own last action, the heading and the gait clock where the body senses them, and its place from
+front (1) to rear (−1). Of a neighbour it feels what the neighbour itself does. Neighbouring legs,
+across and along, get the clock in antiphase: a trot on four legs, a tripod on six. Insects' legs
+are coupled likewise, by position and load of their neighbours (Cruse 1990, Trends Neurosci. 13:15).
 
 The module of a side drives the legs of its side and senses the whole body: the trunk, then joint
 angles, joint velocities, feet and last actions, those of its own side first and from front to rear,
-and the gait clock, on the right in antiphase. The halves of a spinal cord share a body so, with
-fibres that cross between them (Grillner 2006, Neuron 52:751).
+the heading and the gait clock, on the right in antiphase. The halves of a spinal cord share a body
+so, with fibres that cross between them (Grillner 2006, Neuron 52:751).
 """
 
 from typing import Literal
@@ -115,8 +115,15 @@ class _Body:
         part = self.slices.get("last_action")
         return [] if part is None else [part.start + int(motor) for motor in self.legs[i].motors]
 
+    def heading(self, right: bool) -> tuple[list[int], list[float]]:
+        """Return inputs and signs of the heading, none where the body does not sense it."""
+        part = self.slices.get("heading")
+        if part is None:
+            return [], []
+        return list(range(part.start, part.stop)), [-1.0 if right else 1.0, 1.0]  # sin, cos
+
     def clock(self) -> list[int]:
-        """Return the inputs of the gait clock, none if the body has no sense of it."""
+        """Return the inputs of the gait clock, none where the body does not sense it."""
         part = self.slices.get("clock")
         return [] if part is None else list(range(part.start, part.stop))
 
@@ -139,9 +146,10 @@ def _leg(body: _Body, i: int) -> _Row:
     last = body.of_actions(i)
     inputs += last
     signs += mirrors[i][: len(last)]
+    heading, heading_signs = body.heading(right)
     clock = body.clock()
-    inputs += clock
-    signs += [1.0 if (r + right) % 2 == 0 else -1.0] * len(clock)
+    inputs += heading + clock
+    signs += heading_signs + [1.0 if (r + right) % 2 == 0 else -1.0] * len(clock)
     inputs.append(max(part.stop for part in body.slices.values()))  # the constant
     signs.append(1.0 - 2.0 * r / max(*body.rank, 1))
     motors = [int(motor) for motor in body.legs[i].motors]
@@ -162,9 +170,10 @@ def _side(body: _Body, right: bool) -> _Row:
     last = [k for i in every for k in body.of_actions(i)]
     inputs += last
     signs += [sign for i in every for sign in body.mirrors[i]][: len(last)]
+    heading, heading_signs = body.heading(right)
     clock = body.clock()
-    inputs += clock
-    signs += [-1.0 if right else 1.0] * len(clock)
+    inputs += heading + clock
+    signs += heading_signs + [-1.0 if right else 1.0] * len(clock)
     motors = [int(motor) for i in own for motor in body.legs[i].motors]
     return inputs, signs, motors, [sign for i in own for sign in body.mirrors[i]]
 

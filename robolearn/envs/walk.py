@@ -24,6 +24,7 @@ class WalkParameters:
         target_speed: wanted forward speed along the world's x axis, m/s, above zero.
         clock_hz: frequency of the gait clock among the observations, Hz; None takes it away.
         sense_action: whether the last action is among the observations.
+        sense_heading: whether the heading is among the observations, as a compass tells it.
         action_scale: offset from the home pose at action 1, rad, for the joints of one leg from
             the trunk outwards.
         lowest_height: height of the root over the ground, m, below which the robot has fallen.
@@ -36,6 +37,7 @@ class WalkParameters:
     target_speed: Annotated[float, Interval(gt=0, le=100)] = 0.8
     clock_hz: Annotated[float, Interval(gt=0, le=100)] | None = 2.0
     sense_action: bool = False
+    sense_heading: bool = False
     action_scale: tuple[Annotated[float, Interval(gt=0, le=10)], ...] = (0.25, 0.5, 0.5)
     lowest_height: Annotated[float, Interval(ge=-10, le=10)] = 0.13
     lowest_upright: Annotated[float, Interval(ge=-1, le=1)] = 0.5
@@ -60,6 +62,8 @@ class Walk(Task):
         contact: 1 where a foot's touch sensor feels more than 1 N.
         last_action: of the last step, 0 at birth; with `sense_action` alone. Beside the joints it
             tells which motor no longer does what it is told.
+        heading: sin and cos of the yaw of the root, 0 along the wanted way; with `sense_heading`
+            alone. Without it a robot that pulls to one side cannot know that it walks in a circle.
         clock: sin and cos of 2πft at `clock_hz`.
 
     Rewards:
@@ -135,6 +139,11 @@ class Walk(Task):
             if parameters.sense_action
             else ()
         )
+        heading = (
+            (ObservationSlice("heading", 2, "1", 0.5, ("sin yaw", "cos yaw")),)
+            if parameters.sense_heading
+            else ()
+        )
         self._action = np.zeros((simulation.n, model.nu), np.float32)
         self.observation_slices = (
             ObservationSlice("up", 3, "1", 0.5, root),
@@ -144,6 +153,7 @@ class Walk(Task):
             ObservationSlice("joint_velocity", len(joints), "rad/s", 6.0, tuple(names)),
             ObservationSlice("contact", len(feet), "1", 1.0, tuple(feet), is_event=True),
             *last,
+            *heading,
             *clock,
         )
 
@@ -188,9 +198,14 @@ class Walk(Task):
         start = 9 + 2 * legs
         contact = self._sensordata[:, self._touch] > 1.0  # N
         out[:, start : start + contact.shape[1]] = contact
+        start += contact.shape[1]
         if self.parameters.sense_action:
-            start += contact.shape[1]
             out[:, start : start + self._action.shape[1]] = self._action
+            start += self._action.shape[1]
+        if self.parameters.sense_heading:
+            yaw = np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])
+            out[:, start] = np.sin(yaw)
+            out[:, start + 1] = np.cos(yaw)
         if self.parameters.clock_hz is not None:
             phase = 2 * np.pi * self.parameters.clock_hz * self._time
             out[:, -2] = np.sin(phase)
