@@ -40,7 +40,7 @@ def main() -> None:
         seeds = life_seeds(0, TRAINING, index, n)
         for workers, population in populations.items():
             started = time.perf_counter()
-            results[workers] = population(genomes, seeds)
+            results[workers] = population(genomes, seeds, ())
             if index:  # the first warms up
                 seconds[workers].append(time.perf_counter() - started)
         assert np.array_equal(results[1].total_reward, results[2].total_reward)

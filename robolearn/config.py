@@ -235,8 +235,8 @@ def parse_config(content: dict[str, Any], where: str) -> Config:
         control_step_s = _check_env(config.env)
         agent = _resolve_agent(config.agent, control_step_s)
         learning = _resolve_learning(config.learning)
-        _check_stages(config.env, learning)
         if isinstance(learning, DeepRLSection):
+            _check_no_stages(config.env, learning.kind)
             _check_actor(agent, learning.kind)
             _check_phases(learning)
         return config.model_copy(update={"agent": agent, "learning": learning})
@@ -268,7 +268,8 @@ def _check_env(env: EnvSection) -> float:
     """
     from robolearn.envs.registry import task_type
     from robolearn.envs.vector_env import check_rewards, env_name
-    from robolearn.shifts import parse_shifts
+    from robolearn.shifts import parse_shifts, plans_at
+    from robolearn.shifts.plan import check_together
     from robolearn.worlds import load_world
 
     with _at("env.id"):
@@ -287,6 +288,10 @@ def _check_env(env: EnvSection) -> float:
         with _at(f"env.shifts[{i}]"):
             for plan in parse_shifts([shift]):
                 plan.check(world, min(lives_s))
+    plans = parse_shifts(env.shifts)
+    with _at("env.shifts"):
+        for begin in {plan.iterations[0] for plan in plans}:
+            check_together(plans_at(plans, begin), world)
     return world.control_step_s
 
 
@@ -317,23 +322,16 @@ def _resolve_learning(
     return type(learning)(**own, **hyper)
 
 
-def _check_stages(env: EnvSection, learning: LearningSection) -> None:
-    """Check the iterations in which shifts may happen, and those that may happen together."""
-    from robolearn.envs.vector_env import env_name
-    from robolearn.shifts import parse_shifts, plans_at
-    from robolearn.shifts.plan import check_together
-    from robolearn.worlds import load_world
+def _check_no_stages(env: EnvSection, learner: str) -> None:
+    """Check that no shift is bound to some iterations."""
+    from robolearn.shifts import parse_shifts
 
-    plans = parse_shifts(env.shifts)
-    for i, plan in enumerate(plans):
-        if isinstance(learning, DeepRLSection) and plan.iterations != (0, None):
+    for i, plan in enumerate(parse_shifts(env.shifts)):
+        if plan.iterations != (0, None):
             raise UserError(
-                f"env.shifts[{i}].iterations = {list(plan.iterations)}: {learning.kind} has no "
-                "stages; evolution has"
+                f"env.shifts[{i}].iterations = {list(plan.iterations)}: {learner} has no stages; "
+                "evolution has"
             )
-        with _at("env.shifts"):
-            stage = plans_at(plans, plan.iterations[0])
-            check_together(stage, load_world(env_name(env.id), env.variant))
 
 
 def _check_actor(agent: AgentSection, learner: str) -> None:

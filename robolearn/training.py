@@ -260,10 +260,10 @@ def make_evolution(config: Config, learning: EvolutionSection, agent: Agent) -> 
         agent,
         strategy,
         config.seed,
+        parse_shifts(config.env.shifts),
         learning.lifetimes,
         population,
         learning.common_lives,
-        parse_shifts(config.env.shifts),
     )
 
 

@@ -66,7 +66,7 @@ def test_the_lives_of_a_killed_worker_are_lived_again() -> None:
         return real(i, *arguments)
 
     population._collect = kill_in_mid_generation
-    sharded, whole = population(genomes, seeds), here._live(genomes, seeds)
+    sharded, whole = (p(genomes, seeds, here.plans) for p in (population, here._live))
     for name in ("total_reward", "steps", "fell", "performance"):
         np.testing.assert_array_equal(getattr(sharded, name), getattr(whole, name))
     assert population.worker_pids()[0] == survivor
@@ -79,10 +79,12 @@ def test_the_lives_of_a_killed_worker_are_lived_again() -> None:
 def test_a_run_may_be_resumed_with_another_number_of_workers(tmp_path: Path) -> None:
     pytest.importorskip("ray")
     run = tmp_path / "run"
-    training.train(tiny_config(learning={"generations": 2, "workers": 2}), run, COMMAND)
+    limp = {"kind": "motor_gain", "target": "all", "gain": 0.0, "iterations": [1, None]}
+    env = {"shifts": [limp]}  # workers are told of stages too
+    training.train(tiny_config(env=env, learning={"generations": 2, "workers": 2}), run, COMMAND)
     content = yaml.safe_load((run / "config.yaml").read_text())
     content["learning"].update(generations=4, workers=0)
     (run / "config.yaml").write_text(yaml.safe_dump(content))
     training.resume(run, COMMAND)
-    training.train(tiny_config(), tmp_path / "at once", COMMAND)
+    training.train(tiny_config(env=env), tmp_path / "at once", COMMAND)
     assert result_of(run) == result_of(tmp_path / "at once")

@@ -19,7 +19,7 @@ from robolearn.shifts import ShiftPlan, plans_at
 TRAINING, VALIDATION, TEST = 11, 12, 13
 
 CommonLives = Literal["population", "pair"]
-Plans = tuple[ShiftPlan, ...] | None
+Plans = tuple[ShiftPlan, ...]
 
 
 def life_seeds(seed: int, purpose: int, index: int, count: int) -> NDArray[np.int64]:
@@ -32,9 +32,9 @@ class Population(Protocol):
     """Where genomes (n, g) live, with one seed (n,) each; this process unless told otherwise."""
 
     def __call__(
-        self, genomes: NDArray[np.float32], seeds: NDArray[np.int64], plans: Plans = None
+        self, genomes: NDArray[np.float32], seeds: NDArray[np.int64], plans: Plans
     ) -> Lives:
-        """Return the lives in order; `plans` is what may happen in them, None for as before."""
+        """Return the lives in order; `plans` is what may happen in them."""
         ...
 
 
@@ -53,10 +53,10 @@ class Evolution:
         agent: the kind of brain.
         strategy: the search.
         seed: of the run.
+        plans: what may happen in the lives, and in which generations.
         lifetimes: lives of each genome in a generation.
         population: where they live; None for `env`. Otherwise `env` may have any size.
         common_lives: who meets the same lives, "population" or "pair".
-        plans: what may happen in the lives of which generations; None leaves that to the env.
 
     Raises:
         ValueError: the env has another number of individuals.
@@ -69,10 +69,10 @@ class Evolution:
         agent: Agent,
         strategy: Strategy,
         seed: int,
+        plans: Plans,
         lifetimes: int = 1,
         population: Population | None = None,
         common_lives: CommonLives = "population",
-        plans: Plans = None,
     ):
         if common_lives == "pair" and not getattr(strategy, "climbs_by_pairs", False):
             raise UserError("learning.common_lives = 'pair': only openai_es climbs by pairs alone")
@@ -113,8 +113,7 @@ class Evolution:
         alike = 2 if self.common_lives == "pair" else population
         count = population * self.lifetimes // alike
         seeds = np.tile(life_seeds(self.seed, TRAINING, index, count), alike)
-        plans = None if self.plans is None else plans_at(self.plans, index)
-        lives = self._live(genomes, seeds, plans)
+        lives = self._live(genomes, seeds, plans_at(self.plans, index))
         rewards = lives.total_reward.reshape(population, self.lifetimes)
         fitness = rewards.mean(axis=1)
         self.strategy.tell(pair_ranks(rewards) if self.common_lives == "pair" else fitness)
@@ -134,10 +133,9 @@ class Evolution:
         )
 
     def _live_here(
-        self, genomes: NDArray[np.float32], seeds: NDArray[np.int64], plans: Plans = None
+        self, genomes: NDArray[np.float32], seeds: NDArray[np.int64], plans: Plans
     ) -> Lives:
-        if plans is not None:
-            self.env.schedule.set_plans(plans)
+        self.env.schedule.set_plans(plans)
         return live(self.env, self.agent, self.agent.express(genomes), seeds)
 
     def validate(self, env: RobotVectorEnv) -> tuple[Lives, bool]:

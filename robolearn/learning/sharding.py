@@ -28,7 +28,7 @@ _ATTEMPTS = 3
 
 
 class ShardedPopulation:
-    """Lets genomes live on `workers` Ray actors; call it with genomes (n, g) and seeds (n,).
+    """The `robolearn.learning.evolution.Population` that lives on `workers` Ray actors.
 
     Joins the cluster of RAY_ADDRESS, or starts Ray on this machine. Cores are shared out evenly.
 
@@ -58,7 +58,7 @@ class ShardedPopulation:
         self._actors = [self._start(part) for part in self._parts]
 
     def __call__(
-        self, genomes: NDArray[np.float32], seeds: NDArray[np.int64], plans: Plans = None
+        self, genomes: NDArray[np.float32], seeds: NDArray[np.int64], plans: Plans
     ) -> Lives:
         """Let every genome live its life; returns them in order."""
         pending = [
@@ -117,8 +117,7 @@ class _Worker:
         self._env, self._agent = home()
 
     def live(self, genomes: NDArray[np.float32], seeds: NDArray[np.int64], plans: Plans) -> Lives:
-        if plans is not None:
-            self._env.schedule.set_plans(plans)
+        self._env.schedule.set_plans(plans)
         return live(self._env, self._agent, self._agent.express(np.array(genomes)), seeds)
 
     def pid(self) -> int:
