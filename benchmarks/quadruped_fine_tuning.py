@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from robolearn.config import DeepRLSection, load_config
+from robolearn.config import load_config
 from robolearn.learning.deep_rl.learner import DeepRL
 from robolearn.lifetime import live
+from robolearn.sections import DeepRLSection
 from robolearn.training import make_deep_rl, start_deep_rl
 from robolearn.zoo import build_agent, make_env
 

@@ -15,12 +15,13 @@ import numpy as np
 
 from robolearn.adaptation.recipes import differences
 from robolearn.agents.protocol import Agent
-from robolearn.config import Config, DeepRLSection, EvolutionSection, parse_config
+from robolearn.config import parse_config
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError
 from robolearn.learning.evolution import Evolution, summarise
 from robolearn.learning.protocol import Learner
 from robolearn.learning.strategies import make_strategy
+from robolearn.sections import Config, DeepRLSection, EvolutionSection
 from robolearn.shifts import parse_shifts
 from robolearn.tracking.atomic_file import TEMPORARY_SUFFIX
 from robolearn.tracking.progress import Progress

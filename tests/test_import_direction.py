@@ -34,6 +34,7 @@ BELOW = {
 # What stands on top may import everything below it.
 ON_TOP = {
     "config",
+    "sections",
     "zoo",
     "training",
     "tuning",

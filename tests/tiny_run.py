@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from robolearn.config import Config, parse_config
+from robolearn.config import parse_config
+from robolearn.sections import Config
 
 # Metrics that tell of the clock and not of the learning.
 CLOCK = {"time", "steps_per_second"}

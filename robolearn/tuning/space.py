@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from robolearn.config import Config
 from robolearn.definitions import parse_yaml
 from robolearn.errors import UserError, unknown_name
+from robolearn.sections import Config
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from robolearn import training
-from robolearn.config import Config, load_config
+from robolearn.config import load_config
 from robolearn.errors import UserError
+from robolearn.sections import Config
 from robolearn.tracking.atomic_file import make_folder
 from robolearn.tracking.run import RunFolder
 from robolearn.tracking.run_lock import RunLock, is_locked

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from robolearn.agents.module_layout import Layout
 from robolearn.agents.protocol import Agent
 from robolearn.agents.registry import make_agent
-from robolearn.config import Config, own_life_steps, parse_config
+from robolearn.config import own_life_steps, parse_config
 from robolearn.definitions import data_folder, read_yaml
 from robolearn.envs.vector_env import RobotVectorEnv, env_name
 from robolearn.errors import UserError, unknown_name
+from robolearn.sections import Config
 from robolearn.shifts import ShiftPlan, parse_shifts, plans_at
 from robolearn.tracking.checkpoint import load_arrays, save_arrays
 from robolearn.worlds import load_world
