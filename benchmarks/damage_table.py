@@ -3,8 +3,9 @@
     robolearn compare RUN ... --json compared.json
     python benchmarks/damage_table.py compared.json --json benchmarks/quadruped_damage.json
 
-Prints the mean over the legs or severities of each kind for every run, and keeps the figures of
-every condition without its lives.
+Prints the mean over the legs or severities of each kind, for every recipe (IQM and
+95 % interval over its training seeds) and run, and keeps the figures of every condition without
+its lives.
 """
 
 import argparse
@@ -12,6 +13,8 @@ import json
 from pathlib import Path
 
 import numpy as np
+
+from robolearn.adaptation.statistics import interval
 
 METRICS = ("retention", "fall_rate", "late_performance", "late_reference", "plasticity_benefit")
 
@@ -24,22 +27,37 @@ def main() -> None:
     options = parser.parse_args()
     compared = [json.loads(file.read_text()) for file in options.compared]
     runs = [figures(one) for each in compared for one in each["evaluations"]]
-    for run in runs:
-        print(f"{run['recipe']}: intact {run['intact']['performance']:.3f} {run['unit']}")
-        for group in dict.fromkeys(c["group"] for c in run["conditions"]):
-            rows = [c for c in run["conditions"] if c["group"] == group]
-            retention, falls = (np.array([r[k] for r in rows]) for k in ("retention", "fall_rate"))
-            seen = "/".join(sorted({row["seen"] for row in rows}))
-            print(
-                f"  {group:26} {len(rows)} conditions, {seen:12} retention {retention.mean():5.2f} "
-                f"(worst {retention.min():5.2f})  falls {falls.mean():4.0%}"
-            )
-        for seen in ("seen", "unseen"):
-            rows = [c["retention"] for c in run["conditions"] if c["seen"] == seen]
-            if rows:
-                print(f"  {seen}: {len(rows)} conditions, mean retention {np.mean(rows):.2f}")
+    for recipe in dict.fromkeys(run["recipe"] for run in runs):
+        of_recipe = [run for run in runs if run["recipe"] == recipe]
+        print(f"{recipe}, {len(of_recipe)} runs")
+        for row, values in rows(of_recipe).items():
+            found = interval(np.array(values))
+            ends = "" if len(values) == 1 else f" [{found.low:5.2f}, {found.high:5.2f}]"
+            seeds = " ".join(f"{value:5.2f}" for value in values)
+            print(f"  {row:34} {found.iqm:5.2f}{ends}  of the seeds {seeds}")
     if options.json is not None:
         options.json.write_text(json.dumps({"runs": runs}, indent=1) + "\n")
+
+
+def rows(runs: list[dict]) -> dict[str, list[float]]:
+    """Return the rows of the table of one recipe, a value for each run."""
+    conditions = runs[0]["conditions"]
+    table = {"intact": [run["intact"]["performance"] for run in runs]}
+
+    def means(name: str, chosen: list[int]) -> None:
+        values = np.array([[run["conditions"][i]["retention"] for i in chosen] for run in runs])
+        table[f"{name} ({len(chosen)})"] = values.mean(axis=1).tolist()
+        table[f"{name}, worst"] = values.min(axis=1).tolist()
+
+    for key in ("group", "seen"):
+        for value in dict.fromkeys(condition[key] for condition in conditions):
+            means(value, [i for i, c in enumerate(conditions) if c[key] == value])
+    means("all", list(range(len(conditions))))
+    for metric in ("fall_rate", "plasticity_benefit"):
+        values = [[condition[metric] for condition in run["conditions"]] for run in runs]
+        if None not in values[0]:
+            table[metric] = np.mean(values, axis=1).tolist()
+    return table
 
 
 def figures(evaluation: dict) -> dict:
