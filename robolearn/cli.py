@@ -1,10 +1,7 @@
 """The command line, verb by verb. Heavy modules load when a verb runs."""
 
-import os
 import shlex
-import signal
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from robolearn.errors import UserError
-from robolearn.exits import drop_output, fail, signal_of, sigterm_interrupts, warn_in_one_line
+from robolearn.exits import drop_output, run_program, signal_of, sigterm_interrupts
 
 app = typer.Typer(
     name="robolearn",
@@ -359,32 +356,8 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def main() -> None:
-    """Run the command line; mistakes of the user end with one line and exit code 2."""
-    warnings.showwarning = warn_in_one_line
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever started us
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
-    usage_error: Any = typer.BadParameter.__base__  # typer gives it no public name
-    try:
-        if len(sys.argv) == 1:
-            sys.argv.append("--help")
-        code = app(prog_name="robolearn", standalone_mode=False)
-        sys.stdout.flush()
-    except UserError as error:
-        code = fail(str(error))
-    except usage_error as error:
-        verb = error.ctx.command_path if error.ctx is not None else "robolearn"
-        code = fail(f"{' '.join(error.format_message().split())} (see {verb} --help)")
-    except typer.Abort:
-        code = 128 + signal.SIGINT
-    except BrokenPipeError:  # whoever read us has seen enough
-        code = 128 + signal.SIGPIPE
-        drop_output()
-    except OSError as error:  # a full disk, a forbidden folder
-        drop_output()
-        where = f"{error.filename}: " if error.filename else ""
-        code = fail(f"{where}{error.strerror or error}")
-    sys.exit(code if isinstance(code, int) else 0)
+    """Run the verb that the arguments of the process name."""
+    run_program(app)
 
 
 def _train_one(

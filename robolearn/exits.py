@@ -3,9 +3,14 @@
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+import typer
+
+from robolearn.errors import UserError
 
 
 @contextmanager
@@ -27,7 +32,36 @@ def signal_of(interrupt: KeyboardInterrupt) -> int:
     return interrupt.args[0] if interrupt.args else signal.SIGINT
 
 
-def fail(message: str) -> int:
+def run_program(app: typer.Typer) -> None:
+    """Run a command line and exit; mistakes of the user end with one line and exit code 2."""
+    warnings.showwarning = _warn_in_one_line
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    usage_error: Any = typer.BadParameter.__base__  # typer gives it no public name
+    try:
+        if len(sys.argv) == 1:
+            sys.argv.append("--help")
+        code = app(prog_name="robolearn", standalone_mode=False)
+        sys.stdout.flush()
+    except UserError as error:
+        code = _fail(str(error))
+    except usage_error as error:
+        verb = error.ctx.command_path if error.ctx is not None else "robolearn"
+        code = _fail(f"{' '.join(error.format_message().split())} (see {verb} --help)")
+    except typer.Abort:
+        code = 128 + signal.SIGINT
+    except BrokenPipeError:  # whoever read us has seen enough
+        code = 128 + signal.SIGPIPE
+        drop_output()
+    except OSError as error:  # a full disk, a forbidden folder
+        drop_output()
+        where = f"{error.filename}: " if error.filename else ""
+        code = _fail(f"{where}{error.strerror or error}")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str) -> int:
     """Print a mistake of the user in one line; returns the exit code."""
     try:
         print(f"error: {message}", file=sys.stderr, flush=True)
@@ -41,6 +75,6 @@ def drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def warn_in_one_line(message: Warning | str, *_: Any) -> None:
+def _warn_in_one_line(message: Warning | str, *_: Any) -> None:
     """Print a warning as `warnings.showwarning` does, without file and line."""
     print(f"warning: {message}", file=sys.stderr)

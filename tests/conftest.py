@@ -1,9 +1,12 @@
-"""What all tests share: a cache folder of their own, never the user's."""
+"""What all tests share: a cache folder of their own, never the user's; the command line."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from command_line import Result
+from tiny_run import write_tiny
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -22,3 +25,26 @@ def own_extensions() -> Iterator[None]:
     for name in set(sys.modules) - before:
         if name.startswith("robolearn_extension_"):
             del sys.modules[name]
+
+
+@pytest.fixture
+def robolearn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Result]:
+    """Run the command line in this process, in an empty folder that holds `tiny.yaml`."""
+    from robolearn import cli
+
+    monkeypatch.chdir(tmp_path)
+    write_tiny(tmp_path / "tiny.yaml", learning={"generations": 1, "validate_every": 5})
+    monkeypatch.setattr("warnings.showwarning", None)  # main replaces it; put back at the end
+
+    def run(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["robolearn", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        assert isinstance(end.value.code, int)
+        captured = capsys.readouterr()
+        return Result(end.value.code, captured.out, captured.err)
+
+    return run

@@ -1,79 +1,24 @@
 """Claims about evaluations, tried on brains whose behaviour is known beforehand."""
 
 import dataclasses
-import io
 import json
 import math
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from rich.console import Console
+from trot import ALL_AT_ONCE, GAIT, LIMP, NOTHING, PlasticTrot, Trot, condition, run
 
 from robolearn.adaptation.cost import graded_operations_per_s
 from robolearn.adaptation.evaluation import Evaluation
 from robolearn.adaptation.paired_lives import INTACT
 from robolearn.adaptation.protocol import Protocol
 from robolearn.adaptation.protocol_run import evaluate
-from robolearn.adaptation.table import print_evaluation, print_summary, summarise
-from robolearn.agents.protocol import Gene, Genome, spikes_of
+from robolearn.agents.protocol import spikes_of
 from robolearn.agents.registry import make_agent
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError
 from robolearn.shifts import parse_shifts
-
-# Hip and knee amplitude, phase of the knee (rad), offsets of hip and knee: walks at about 0.85 m/s.
-GAIT = np.array([0.40, 0.96, 1.56, 0.47, 0.31], np.float32)
-LIMP = "motor_gain:all:0"
-NOTHING = "motor_gain:all:1"
-ALL_AT_ONCE = ("limb_damage:front_left:dead", "limb_damage:rear_left:dead", LIMP, NOTHING)
-
-
-class Trot:
-    """Legs on a diagonal swing together by the clock of the last two observations; never learns."""
-
-    kind = "trot"
-    observation_size = 39
-    action_size = 12
-    is_plastic = False
-    genome = Genome((Gene("gait", (5,)),))
-
-    def express(self, genomes):
-        return self.genome.split(genomes)
-
-    def new_state(self, n):
-        return SimpleNamespace(steps=np.zeros(n, np.int64))
-
-    def reset(self, parameters, state, ids, rngs):
-        state.steps[ids] = 0
-
-    def act(self, parameters, state, observation, feedback):
-        hip, knee, phase, hip_offset, knee_offset = parameters["gait"].T[:, :, None]  # (n, 1)
-        sin, cos = observation[:, -2:-1], observation[:, -1:]
-        side = np.array([1, -1, -1, 1])
-        action = np.zeros((len(observation), 4, 3), np.float32)
-        action[:, :, 1] = hip_offset + side * hip * sin
-        action[:, :, 2] = knee_offset + side * knee * (sin * np.cos(phase) + cos * np.sin(phase))
-        return np.clip(action.reshape(-1, 12), -1, 1) * feedback.alive[:, None]
-
-    def finish(self, state, feedback, ids):
-        pass
-
-
-class PlasticTrot(Trot):
-    """Stands still as soon as its plasticity is frozen."""
-
-    kind = "plastic_trot"
-    is_plastic = True
-
-    def act(self, parameters, state, observation, feedback):
-        return super().act(parameters, state, observation, feedback) * feedback.plastic[:, None]
-
-
-def run(agent=None, shifts=ALL_AT_ONCE, episodes=2, life_s=2.0, **options):
-    protocol = Protocol("short", tuple(shifts), episodes=episodes, life_s=life_s)
-    return evaluate("quadruped", agent or Trot(), GAIT, protocol, **options)
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +29,6 @@ def trotted():
 @pytest.fixture(scope="module")
 def learned():
     return run(PlasticTrot())
-
-
-def condition(evaluation, name):
-    return next(c for c in evaluation.conditions if c.name == name)
 
 
 def lives(evaluation, name, frozen=False):
@@ -304,102 +245,6 @@ def test_an_agent_of_another_env_is_refused():
     protocol = Protocol("short", ALL_AT_ONCE, life_s=1.0)
     with pytest.raises(UserError, match=re.escape("genome: expected shape (5,) for agent 'trot'")):
         evaluate("quadruped", Trot(), GAIT[:4], protocol)
-
-
-# Tables
-
-
-def printed(show, what):
-    file = io.StringIO()
-    show(what, Console(file=file))
-    return file.getvalue()
-
-
-def test_the_table_is_plain_in_a_file_and_fits(learned):
-    text = printed(print_evaluation, learned)
-    assert "\x1b" not in text
-    assert text.isprintable() or set(re.findall(r"[^ -~]", text)) <= set("\n−–")
-    assert max(len(line) for line in text.splitlines()) <= 100
-    wide = Protocol("x", ("limb_damage:front_left,front_right,rear_left:dead,locked@0.5s..0.6s",))
-    long = printed(print_evaluation, run(shifts=wide.templates, episodes=1, life_s=1.0))
-    assert max(len(line) for line in long.splitlines()) <= 100
-
-
-def test_a_terminal_of_eighty_columns_is_enough(learned):
-    file = io.StringIO()
-    console = Console(file=file, width=80, force_terminal=True, color_system=None)
-    print_evaluation(learned, console)
-    text = re.sub(r"\x1b\[[0-9;]*m", "", file.getvalue())
-    assert max(len(line) for line in text.splitlines()) <= 80
-    assert len(re.findall(r"^ front_left  *unseen", text, re.MULTILINE)) == 1
-    assert console.width == 80
-
-
-def test_the_table_shows_absolute_speed_beside_the_ratios(trotted):
-    text = printed(print_evaluation, trotted)
-    (row,) = re.findall(r"^ front_left .*$", text, re.MULTILINE)
-    metrics = condition(trotted, "limb_damage:front_left:dead").metrics
-    for value in ("late_reference", "late_performance", "retention", "drop"):
-        assert f"{metrics[value] + 0.0:.2f}" in row
-    assert "one training run: legs and episodes are no replicates, so no interval" in text
-    assert "the agent cannot learn in life" in text
-
-
-def test_names_with_a_colon_are_no_emoji():
-    shifts = ("motor_gain:front_left:0.3", "motor_gain:rear_left:0.3")
-    assert "motor_gain:leg:0.3" in printed(print_evaluation, run(shifts=shifts, episodes=1))
-
-
-def other_runs(evaluation, shifts):
-    """Return copies of an evaluation whose retention differs by `shifts`."""
-    return [
-        dataclasses.replace(
-            evaluation,
-            conditions=[
-                dataclasses.replace(
-                    c, metrics={**c.metrics, "retention": c.metrics["retention"] + s}
-                )
-                for c in evaluation.conditions
-            ],
-        )
-        for s in shifts
-    ]
-
-
-def test_intervals_come_from_several_runs_and_never_from_one(trotted):
-    summary = summarise(other_runs(trotted, (-0.1, 0.0, 0.1)))
-    found = next(c for c in summary.conditions if c.name == NOTHING).metrics["retention"]
-    assert found.iqm == pytest.approx(1.0)
-    assert found.low < 0.9
-    assert found.high > 1.1
-    assert found.method == "t"
-    assert summary.aggregates["all"]["retention"].method == "t"
-    assert summary.worst_leg_retention["limb_damage:dead"].method == "t"
-    alone = summarise([trotted])
-    assert alone.conditions[0].metrics["retention"].method == "none"
-    assert "needs more than one training run" in printed(print_summary, alone)
-    text = printed(print_summary, summary)
-    assert f"1.00 [{found.low:.2f}, {found.high:.2f}]" in text
-    assert max(len(line) for line in text.splitlines()) <= 100
-
-
-def test_a_metric_that_is_undefined_in_a_run_has_no_interval(trotted):
-    summary = summarise(other_runs(trotted, (0.0, math.nan)))
-    assert summary.conditions[0].metrics["retention"].method == "undefined"
-    assert summary.conditions[0].metrics["drop"].method == "t"
-    assert summary.conditions[0].metrics["plasticity_benefit"].method == "undefined"
-
-
-def test_evaluations_of_different_things_are_not_pooled(trotted, learned):
-    with pytest.raises(UserError, match="evaluations differ in agent"):
-        summarise([trotted, learned])
-    seen = dataclasses.replace(
-        trotted, conditions=[dataclasses.replace(c, seen="seen") for c in trotted.conditions]
-    )
-    with pytest.raises(UserError, match="conditions or training"):
-        summarise([trotted, seen])
-    with pytest.raises(UserError, match="at least one evaluation"):
-        summarise([])
 
 
 def test_the_cost_of_a_brain_worked_by_hand():

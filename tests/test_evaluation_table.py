@@ -1,0 +1,117 @@
+"""Claims about the tables of evaluations, of one run and of several."""
+
+import dataclasses
+import io
+import math
+import re
+
+import pytest
+from rich.console import Console
+from trot import NOTHING, PlasticTrot, condition, run
+
+from robolearn.adaptation.protocol import Protocol
+from robolearn.adaptation.table import print_evaluation, print_summary, summarise
+from robolearn.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def trotted():
+    return run(command="robolearn evaluate trot")
+
+
+@pytest.fixture(scope="module")
+def learned():
+    return run(PlasticTrot())
+
+
+def printed(show, what):
+    file = io.StringIO()
+    show(what, Console(file=file))
+    return file.getvalue()
+
+
+def test_the_table_is_plain_in_a_file_and_fits(learned):
+    text = printed(print_evaluation, learned)
+    assert "\x1b" not in text
+    assert text.isprintable() or set(re.findall(r"[^ -~]", text)) <= set("\n−–")
+    assert max(len(line) for line in text.splitlines()) <= 100
+    wide = Protocol("x", ("limb_damage:front_left,front_right,rear_left:dead,locked@0.5s..0.6s",))
+    long = printed(print_evaluation, run(shifts=wide.templates, episodes=1, life_s=1.0))
+    assert max(len(line) for line in long.splitlines()) <= 100
+
+
+def test_a_terminal_of_eighty_columns_is_enough(learned):
+    file = io.StringIO()
+    console = Console(file=file, width=80, force_terminal=True, color_system=None)
+    print_evaluation(learned, console)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", file.getvalue())
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert len(re.findall(r"^ front_left  *unseen", text, re.MULTILINE)) == 1
+    assert console.width == 80
+
+
+def test_the_table_shows_absolute_speed_beside_the_ratios(trotted):
+    text = printed(print_evaluation, trotted)
+    (row,) = re.findall(r"^ front_left .*$", text, re.MULTILINE)
+    metrics = condition(trotted, "limb_damage:front_left:dead").metrics
+    for value in ("late_reference", "late_performance", "retention", "drop"):
+        assert f"{metrics[value] + 0.0:.2f}" in row
+    assert "one training run: legs and episodes are no replicates, so no interval" in text
+    assert "the agent cannot learn in life" in text
+
+
+def test_names_with_a_colon_are_no_emoji():
+    shifts = ("motor_gain:front_left:0.3", "motor_gain:rear_left:0.3")
+    assert "motor_gain:leg:0.3" in printed(print_evaluation, run(shifts=shifts, episodes=1))
+
+
+def other_runs(evaluation, shifts):
+    """Return copies of an evaluation whose retention differs by `shifts`."""
+    return [
+        dataclasses.replace(
+            evaluation,
+            conditions=[
+                dataclasses.replace(
+                    c, metrics={**c.metrics, "retention": c.metrics["retention"] + s}
+                )
+                for c in evaluation.conditions
+            ],
+        )
+        for s in shifts
+    ]
+
+
+def test_intervals_come_from_several_runs_and_never_from_one(trotted):
+    summary = summarise(other_runs(trotted, (-0.1, 0.0, 0.1)))
+    found = next(c for c in summary.conditions if c.name == NOTHING).metrics["retention"]
+    assert found.iqm == pytest.approx(1.0)
+    assert found.low < 0.9
+    assert found.high > 1.1
+    assert found.method == "t"
+    assert summary.aggregates["all"]["retention"].method == "t"
+    assert summary.worst_leg_retention["limb_damage:dead"].method == "t"
+    alone = summarise([trotted])
+    assert alone.conditions[0].metrics["retention"].method == "none"
+    assert "needs more than one training run" in printed(print_summary, alone)
+    text = printed(print_summary, summary)
+    assert f"1.00 [{found.low:.2f}, {found.high:.2f}]" in text
+    assert max(len(line) for line in text.splitlines()) <= 100
+
+
+def test_a_metric_that_is_undefined_in_a_run_has_no_interval(trotted):
+    summary = summarise(other_runs(trotted, (0.0, math.nan)))
+    assert summary.conditions[0].metrics["retention"].method == "undefined"
+    assert summary.conditions[0].metrics["drop"].method == "t"
+    assert summary.conditions[0].metrics["plasticity_benefit"].method == "undefined"
+
+
+def test_evaluations_of_different_things_are_not_pooled(trotted, learned):
+    with pytest.raises(UserError, match="evaluations differ in agent"):
+        summarise([trotted, learned])
+    seen = dataclasses.replace(
+        trotted, conditions=[dataclasses.replace(c, seen="seen") for c in trotted.conditions]
+    )
+    with pytest.raises(UserError, match="conditions or training"):
+        summarise([trotted, seen])
+    with pytest.raises(UserError, match="at least one evaluation"):
+        summarise([])
