@@ -2,6 +2,7 @@
 
     robolearn compare RUN ... --json compared.json
     python benchmarks/damage_table.py compared.json --json benchmarks/quadruped_damage.json
+    python benchmarks/damage_table.py benchmarks/quadruped_damage.json
 
 Prints the mean over the legs or severities of each kind, for every recipe (IQM and
 95 % interval over its training seeds) and run, and keeps the figures of every condition without
@@ -25,8 +26,12 @@ def main() -> None:
     parser.add_argument("compared", type=Path, nargs="+")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    compared = [json.loads(file.read_text()) for file in options.compared]
-    runs = [figures(one) for each in compared for one in each["evaluations"]]
+    files = [json.loads(file.read_text()) for file in options.compared]
+    runs = [
+        run
+        for file in files
+        for run in (file["runs"] if "runs" in file else map(figures, file["evaluations"]))
+    ]
     for recipe in dict.fromkeys(run["recipe"] for run in runs):
         of_recipe = [run for run in runs if run["recipe"] == recipe]
         print(f"{recipe}, {len(of_recipe)} runs")
