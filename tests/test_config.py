@@ -165,7 +165,7 @@ def test_every_shipped_recipe_is_valid_and_its_brain_fits_its_world(path: Path):
     config = load_config(path)
     agent = build_agent(config, make_env(config, 1))
     assert agent.kind == config.agent.kind
-    assert config.name.replace("-", "_") == path.stem
+    assert config.name == path.stem
 
 
 @pytest.mark.parametrize("source", ["quickstrat", "nowhere/quickstart", ".", "/"])

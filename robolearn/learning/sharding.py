@@ -142,5 +142,5 @@ def _import_ray() -> Any:
     try:
         import ray
     except ImportError:
-        raise UserError("learning.workers needs Ray: pip install robolearn[ray]") from None
+        raise UserError("learning.workers needs Ray: pip install -e '.[ray]'") from None
     return ray

@@ -19,7 +19,7 @@ _MOST_ARMS = 64
 @register
 @dataclass(frozen=True)
 class RewardedSide(Shift):
-    """Reward another arm of the maze than before.
+    """Reward another answer than before: another arm of a maze, the opposite rule of matching.
 
     Arms are numbered from the left, beginning with 0. A life has a law of its own, by which the
     rewarded arm s may change in mid-life: "other" mirrors what it says, left for right,

@@ -62,7 +62,7 @@ class Tuning:
         try:
             import optuna
         except ImportError:
-            raise UserError("tune needs Optuna: pip install 'robolearn[tune]'") from None
+            raise UserError("tune needs Optuna: pip install -e '.[tune]'") from None
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.source, self.overrides, self.out, self.command = source, list(overrides), out, command
         base = load_config(source, self.overrides)
