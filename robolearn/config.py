@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -204,9 +205,12 @@ def _resolve(
 ) -> dict[str, Any]:
     """Return every hyperparameter of `schema`: the section's, else the default; all checked."""
     names = [field.name for field in dataclasses.fields(schema)]
-    for key in section.hyper:
+    for key, value in section.hyper.items():
         if key not in names:
             raise unknown_name("key", key, [*type(section).model_fields, *names], prefix=prefix)
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, float) and not math.isfinite(part):
+                raise UserError(f"{prefix}{key} = {value}: expected finite numbers")
     values = build(schema, {**defaults, **section.hyper}, repr(section.kind), prefix)
     return dataclasses.asdict(values)  # type: ignore[call-overload]
 

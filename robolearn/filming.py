@@ -100,10 +100,9 @@ def film_comparison(
                 "side there can only be agents of one body"
             )
     require_gl()
-    plans = first.trained_on if shifts is None else shifts
     stem, names, takes, files = out.with_suffix(""), _names(every), [], []
     for number, (trained, name) in enumerate(zip(every, names, strict=True), 1):
-        trajectory, models = live_on_camera(trained, plans, seed, life_s, after_s=after_s)
+        trajectory, models = live_on_camera(trained, shifts, seed, life_s, after_s=after_s)
         files.append(trajectory.save(stem.with_name(f"{stem.name}-{number}.npz")))
         takes.append(Take(name, trajectory, models))
     camera = film_camera(first.env_name)
@@ -132,7 +131,7 @@ def live_on_camera(
         raise UserError(f"the length of the life must be above 0 s, got {life_s:g}")
     if not 0 <= after_s < np.inf:
         raise UserError(f"what is lived before the film must be at least 0 s, got {after_s:g}")
-    plans = trained.trained_on if shifts is None else parse_shifts(shifts)
+    plans = None if shifts is None else parse_shifts(shifts)
     env = make_env(trained.config, 1, None if life_s is None else after_s + life_s, plans)
     step_s = env.world.control_step_s
     first = round(after_s / step_s)

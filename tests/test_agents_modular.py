@@ -1,5 +1,7 @@
 """A brain of one module a leg: what a leg senses and does, mirrored, and what stays its own."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from robolearn.agents.protocol import Feedback, spikes_of
 from robolearn.agents.registry import make_agent
 from robolearn.comparing import evaluate_trained, protocol_of
 from robolearn.config import parse_config
+from robolearn.envs.body_modules import body_modules
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError
 from robolearn.lifetime import live
@@ -141,6 +144,15 @@ def test_a_side_senses_everything_and_drives_its_own_legs(body):
     for side, outputs in zip(("left", "right"), layout.outputs, strict=True):
         driven = [model.joint(int(model.actuator_trnid[i, 0])).name for i in outputs]
         assert all(side in name for name in driven)
+
+
+@pytest.mark.parametrize("division", ["legs", "sides"])
+def test_a_body_with_more_legs_on_one_side_is_refused(body, division):
+    world = body.task.simulation.world
+    legs = {name: leg for name, leg in world.legs.items() if name != "rear_right"}
+    lame = dataclasses.replace(world, legs=legs)
+    with pytest.raises(UserError, match=r"\d legs on the left, \d on the right"):
+        body_modules(lame, body.task.interface.slices, division)
 
 
 @pytest.mark.parametrize("division", ["legs", "sides"])

@@ -54,6 +54,7 @@ MISTAKES = {
     "env.shifts=[3]": r"env.shifts\[0\]: a shift must be a text or a mapping, got 3",
     "env.shifts=3": "env.shifts = 3: the value should be a list",
     # stages
+    "env.shifts={kind: friction, onset_s: '0'}": "onset_s must be a number .*, got '0'",
     "env.shifts={kind: friction, iterations: 3}": r"friction: iterations = 3: expected \[fr",
     "env.shifts={kind: friction, iterations: [3, 3]}": r"iterations = \[3, 3\]: .*rising",
     "env.shifts={kind: friction, iterations: [-1, null]}": r"iterations = \[-1, None\]: ",
@@ -93,6 +94,7 @@ MISTAKES = {
     "learning.population=7": "learning.population: got 7.*even",
     "learning.population=0": "learning.population: got 0.*at least 2",
     "learning.sigma=-1": "learning.sigma: got -1.0, expected more than 0",
+    "learning.sigma=.inf": "learning.sigma = inf: expected finite numbers",
     "agent.hidden=0": "agent.hidden = 0: .*greater than or equal to 1",
     "tracking.checkpoint_every=0": "tracking.checkpoint_every = 0: .*greater than or equal to 1",
 }

@@ -3,6 +3,7 @@
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.vector import AutoresetMode
 
 import robolearn  # noqa: F401  (registers the envs)
 
@@ -31,3 +32,19 @@ def test_a_walker_may_sense_where_it_heads():
     simulation.qpos[:, 3:7] = [np.cos(half), 0.0, 0.0, np.sin(half)]
     heading = env.unwrapped.batch.task.observe()[0, -4:-2]  # before the clock
     np.testing.assert_allclose(heading, [0.5, np.sqrt(0.75)], atol=1e-6)
+
+
+def test_a_new_life_knows_no_action_of_the_life_before():
+    env = gymnasium.make_vec(
+        "robolearn/Quadruped-v0",
+        2,
+        sense_action=True,
+        max_episode_steps=3,
+        autoreset_mode=AutoresetMode.NEXT_STEP,
+    )
+    birth, _ = env.reset(seed=0)
+    for _ in range(4):  # the fourth step begins anew, and its action is lost
+        observation, *_ = env.step(np.full((2, 12), 0.5, np.float32))
+    np.testing.assert_array_equal(observation[:, -14:-2], birth[:, -14:-2])
+    observation, *_ = env.step(np.full((2, 12), 0.25, np.float32))
+    np.testing.assert_array_equal(observation[:, -14:-2], 0.25)

@@ -40,7 +40,7 @@ def body_modules(world: World, slices: dict[str, slice], division: Division) -> 
         division: one module a leg, or one a side.
 
     Raises:
-        UserError: legs of different sizes.
+        UserError: legs of different sizes, or more on one side.
     """
     body = _Body(world, slices)
     if division == "sides":
@@ -82,6 +82,9 @@ class _Body:
         self.right = [bool(y < 0) for y in places[:, 1]]
         ahead = [int(i) for i in np.argsort(-places[:, 0], kind="stable")]
         sides = [[i for i in ahead if self.right[i] == right] for right in (False, True)]
+        if len(sides[False]) != len(sides[True]):
+            counts = f"{len(sides[False])} legs on the left, {len(sides[True])} on the right"
+            raise UserError(f"{world.name}: {counts}: modules need as many on both sides")
         self.rank = [sides[right].index(i) for i, right in enumerate(self.right)]
         self.at = {(self.right[i], self.rank[i]): i for i in range(len(self.legs))}
         self.mirrors = [

@@ -182,6 +182,8 @@ class RobotVectorEnv(VectorEnv):
             running = ~resetting
         else:
             running = ~self._done
+        if ids is not None:
+            actions = np.where(running[:, None], actions, 0)  # those of a new life's birth are lost
         self.task.before_step()
         control = self.task.control(commands)
         if ids is None:

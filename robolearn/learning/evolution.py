@@ -1,5 +1,6 @@
 """Evolution of whole lifetimes: ask for genomes, let them live, tell their fitness."""
 
+import json
 import time
 from typing import Any, Literal, Protocol
 
@@ -80,6 +81,8 @@ class Evolution:
             raise ValueError(
                 f"expected {strategy.population * lifetimes} individuals, got {env.num_envs}"
             )
+        for begin in sorted({plan.iterations[0] for plan in plans}):
+            env.schedule.set_plans(plans_at(plans, begin))  # what does not fit is told now
         self.env = env
         self.agent = agent
         self.strategy = strategy
@@ -91,6 +94,7 @@ class Evolution:
         self.best_score = -np.inf
         self.best_genome = strategy.mean.astype(np.float32)
         self.best_generation = -1
+        self.judged_under = ""
         self.total_steps = 0
 
     @property
@@ -145,6 +149,9 @@ class Evolution:
             The lives and whether this is the best genome so far.
         """
         genome = self.genome
+        judged_under = json.dumps([plan.to_mapping() for plan in env.schedule.plans[-1]])
+        if judged_under != self.judged_under:  # a larger budget may end in another stage
+            self.best_score, self.judged_under = -np.inf, judged_under
         lives = validation_lives(env, self.agent, genome, self.seed)
         score = float(lives.total_reward.mean())
         better = score > self.best_score
@@ -160,6 +167,7 @@ class Evolution:
         figures = {
             "best_score": None if np.isinf(self.best_score) else self.best_score,
             "best_generation": self.best_generation,
+            "judged_under": self.judged_under,
             "total_steps": self.total_steps,
         }
         return arrays, figures
@@ -174,6 +182,7 @@ class Evolution:
         score = figures["best_score"]
         self.best_score = -np.inf if score is None else float(score)
         self.best_generation = int(figures["best_generation"])
+        self.judged_under = figures.get("judged_under", "")
         self.total_steps = int(figures["total_steps"])
 
 

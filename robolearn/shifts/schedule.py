@@ -34,6 +34,7 @@ class Schedule:
         interface: layout of senses and actions and the task's parameters, for shifts of those.
 
     Attributes:
+        plans: what may happen in the lives of each individual.
         changed: whose shifts may have changed, (n,); whoever follows them clears it.
 
     Raises:
@@ -53,7 +54,7 @@ class Schedule:
         self._arrays = {name: array.copy() for name, array in self.interface.arrays.items()}
         self._action = Channel("act", self.interface)
         self._observation = Channel("sense", self.interface)
-        self._plans: list[tuple[ShiftPlan, ...]] = [()] * simulation.n
+        self.plans: list[tuple[ShiftPlan, ...]] = [()] * simulation.n
         self.set_plans(plans)
         self.active: list[list[Active]] = [[] for _ in range(simulation.n)]
         self._events: list[list[_Event]] = [[] for _ in range(simulation.n)]
@@ -72,7 +73,7 @@ class Schedule:
                 shift.check_interface(self.interface)
         check_together(plans, self.simulation.world)
         for i in range(self.simulation.n) if ids is None else ids:
-            self._plans[i] = plans
+            self.plans[i] = plans
 
     def clear(self, ids: Ids) -> None:
         """Forget all shifts of `ids` and restore their bodies; before a new life is set up."""
@@ -91,7 +92,7 @@ class Schedule:
         for name, array in self.interface.arrays.items():
             self._arrays[name][ids] = array[ids]
         for i, rng in zip(ids, rngs, strict=True):
-            self._events[i] = sorted(self._draw_events(self._plans[i], rng), key=lambda e: e[:2])
+            self._events[i] = sorted(self._draw_events(self.plans[i], rng), key=lambda e: e[:2])
             self._next_step[i] = self._events[i][0].step if self._events[i] else _NEVER
         self.advance(np.zeros(self.simulation.n, np.int64), ids)
         # Bodies alone: to derive anew changes the last digits of what is to come.
@@ -116,17 +117,26 @@ class Schedule:
             self._next_step[i] = events[0].step if events else _NEVER
         self._refresh(rows)
 
-    def begin(self, shift: Shift, ids: Ids, step: int = 0, seed: int = 0) -> None:
+    def begin(
+        self,
+        shift: Shift,
+        ids: Ids,
+        step: int = 0,
+        seed: int = 0,
+        rngs: list[np.random.Generator] | None = None,
+    ) -> None:
         """Let `shift` act on `ids` (k,) from now on; one that acts already is left as it is.
 
-        Its random stream in row i is that of (seed, i).
+        It lasts until `end`, also where `lasts_s` would end one that was planned. Each of `rngs`
+        (k,) draws the key of its random stream in one row; without them, row i's is of (seed, i).
 
         Raises:
             UserError: the shift does not fit the world, or contradicts one that acts.
         """
         shift.check(self.simulation.world)
         shift.check_interface(self.interface)
-        self._begin(shift, ids, step, [_key(np.random.default_rng([seed, i])) for i in ids])
+        rngs = rngs or [np.random.default_rng([seed, i]) for i in ids]
+        self._begin(shift, ids, step, [_key(rng) for rng in rngs])
         self._refresh(ids)
 
     def act(self, action: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -137,7 +137,8 @@ def register(shift: type[Shift]) -> type[Shift]:
     Raises:
         ValueError: a parameter has a name by which plans say when, and how likely, a shift is.
     """
-    taken = {"kind", "onset_s", "end_s", "probability"} & {f.name for f in fields(shift)}
+    of_plans = {"kind", "onset_s", "end_s", "probability", "iterations"}
+    taken = of_plans & {f.name for f in fields(shift)}
     if taken:
         raise ValueError(f"shift {shift.kind} must not have parameters named {sorted(taken)}")
     _REGISTRY[shift.kind] = shift
@@ -190,7 +191,7 @@ def number(value: Any, key: str, low: float, high: float = np.inf) -> float:
         UserError: it is not; names the key, the value and the range.
     """
     try:
-        result = float(value)
+        result = np.nan if isinstance(value, str) else float(value)
     except (TypeError, ValueError):
         result = np.nan
     if isinstance(value, bool) or not low <= result <= high or not np.isfinite(result):

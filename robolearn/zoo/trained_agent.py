@@ -60,8 +60,9 @@ class TrainedAgent:
 
     @property
     def trained_on(self) -> tuple[ShiftPlan, ...]:
-        """The shifts that it met in training."""
-        return parse_shifts(self.config.env.shifts)
+        """The shifts that it met in training: of a stage that the budget does not reach, none."""
+        plans = parse_shifts(self.config.env.shifts)
+        return tuple(p for p in plans if p.iterations[0] < self.config.learning.iterations)
 
 
 def make_env(
