@@ -79,6 +79,14 @@ def test_a_shift_by_trials_comes_and_goes():
     assert shares[2] > 0.8
 
 
+def test_savings_are_those_of_shifts_that_come_back_alone():
+    own = ("rewarded_side:other", "rewarded_side:other@8s")
+    spanned, timed = reverse(spans=SPANS, templates=own).conditions
+    for metric in ("savings", "forgetting"):
+        assert np.isfinite(spanned.metrics[metric])
+        assert np.isnan(timed.metrics[metric])
+
+
 def test_worlds_without_trials_are_refused():
     protocol = dataclasses.replace(
         load_protocol("damage"), trials=5, templates=("limb_damage:front_left:dead",)

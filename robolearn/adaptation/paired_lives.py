@@ -179,6 +179,7 @@ def _live_batch(
     # A batch that is not full is filled up with copies of its last life: one env serves all.
     rows = [keys[min(i, len(keys) - 1)] for i in range(env.num_envs)]
     frozen_from = np.array([frozen_from for *_, frozen_from in rows])
+    life_seeds = seeds[[episode for _, episode, _ in rows]]  # (n,)
     agent, steps = subject.agent, env.max_episode_steps or 1
     cost = CostMeter(agent, env.num_envs, env.world.control_step_s)
     listeners: list[Callable[[Moment], None]] = [_Report(report, steps), cost]
@@ -191,7 +192,7 @@ def _live_batch(
         for row, its in enumerate(plans):
             at_birth = tuple(_from_birth(p) for p in its if p.onset_s == 0)
             env.schedule.set_plans(at_birth, np.array([row]))
-        clock = TrialClock(env.world, plans, frozen_from, protocol.trials)
+        clock = TrialClock(env.world, plans, life_seeds, frozen_from, protocol.trials)
         frozen_from = clock.frozen_from_step
         listeners.append(clock)
 
@@ -204,7 +205,7 @@ def _live_batch(
         env,
         agent,
         agent.express(np.repeat(genome[None], env.num_envs, axis=0)),
-        seeds[[episode for _, episode, _ in rows]],
+        life_seeds,
         frozen_from=frozen_from,
         listener=listen,
     )

@@ -28,6 +28,9 @@ ONSETS: dict[str, Any] = {
 SEEDS = {"test": TEST, "validation": VALIDATION}
 EVERY_LEG = "every"
 
+# Kinds that a task reads as a trial begins: before a clock hears that the one before has ended.
+_READ_AS_A_TRIAL_BEGINS = ("probe",)
+
 # Purpose key of the stream that draws what befalls a life; envs own 1 and brains 2.
 _CONDITION_STREAM = 3
 
@@ -62,8 +65,9 @@ class Condition:
     ) -> tuple[tuple[ShiftPlan, ...], int]:
         """Draw what happens in one life.
 
-        Conditions with the same law of onset begin at the same instant of a life: the draw is keyed
-        by the life alone, so that they are compared on equal terms and share their intact twins.
+        The draw is keyed by the life alone, so conditions of fixed values with the same law of
+        onset begin at the same instant of a life: they are compared on equal terms and share their
+        intact twins. A condition that draws values draws them first, so its instant is another.
 
         Args:
             world: whose shifts they are.
@@ -165,6 +169,8 @@ class Protocol:
         for template in self.templates:
             for text, plan in _plans(template, world, self._onset(length)):
                 _check(text, plan, world, length, tick)
+                if self.trials is not None:
+                    _check_by_trial(text, plan, world, self.name)
                 shifts = _possible_shifts(plan, world)
                 traits = {_group_and_leg(shift, world) for shift in shifts}
                 group, leg = traits.pop() if len(traits) == 1 else (plan.kind, None)
@@ -238,6 +244,20 @@ def _check(text: str, plan: ShiftPlan, world: World, length: float, tick: float)
             f"{text or plan.kind}: an onset at {latest:g} s leaves less than a tenth of the life "
             f"({length:g} s) to measure"
         )
+
+
+def _check_by_trial(text: str, plan: ShiftPlan, world: World, protocol: str) -> None:
+    """Raise UserError if the plan cannot begin and end between two trials of given numbers."""
+    if any(np.isfinite(shift.lasts_s(world)) for shift in plan.shifts(world)):
+        why = "is over after a time in seconds"
+    elif plan.kind in _READ_AS_A_TRIAL_BEGINS:
+        why = "acts from the next trial on, one too late"
+    else:
+        return
+    raise UserError(
+        f"{text or plan.kind}: protocol {protocol} counts time in trials, and {plan.kind} {why} "
+        "(valid: a protocol that counts time in seconds)"
+    )
 
 
 def _at_times_of(later: ShiftPlan, fixed: ShiftPlan, tick: float) -> ShiftPlan:

@@ -193,6 +193,8 @@ def _measure_condition(
     pairs = PairedLives(
         shifted.performance, twin.performance, onset, shifted.fall, tick, protocol.walks_above
     )
+    # A condition with a time of its own comes once, whatever the spans of the protocol.
+    spans = protocol.spans if len(condition.plans) > 1 else ()
     # A trial is right or wrong: five in a row tell more than one.
     back = recovery(pairs) if protocol.trials is None else recovery(pairs, hold_s=5, smoothing_s=5)
     metrics = {
@@ -204,8 +206,8 @@ def _measure_condition(
         "frozen_late_performance": np.nan,
         "frozen_fall_rate": np.nan,
         "plasticity_benefit": np.nan,
-        "savings": savings(pairs, protocol.spans),
-        "forgetting": forgetting(pairs, protocol.spans),
+        "savings": savings(pairs, spans),
+        "forgetting": forgetting(pairs, spans),
     }
     if (condition.name, 0, int(onset[0])) in lived.row_of:
         frozen = lived.rows([(condition.name, e, int(onset[e])) for e in episodes])

@@ -12,13 +12,19 @@ from robolearn.lifetime import NEVER, Moment
 from robolearn.shifts import ShiftPlan
 from robolearn.worlds import World
 
+# Purpose key of the stream from which what begins after a trial draws; protocols own 3.
+_TRIAL_STREAM = 4
+
 
 class TrialClock:
     """A listener that begins and ends shifts by trials, stops learning, and keeps the scores.
 
+    What is random in a shift is a function of the seed of the life and the trial, not of the row.
+
     Args:
         world: of the lives.
         plans: of each row, with onsets and ends counted in trials.
+        seeds: (n,) of the lives.
         frozen_from: (n,) number of trials after which each brain no longer learns.
         trials: of a life.
 
@@ -31,12 +37,14 @@ class TrialClock:
         self,
         world: World,
         plans: list[tuple[ShiftPlan, ...]],
+        seeds: NDArray[np.int64],
         frozen_from: NDArray[np.int64],
         trials: int,
     ):
         n = len(plans)
         self.score = np.zeros((n, trials), np.float32)
         self.frozen_from_step = np.where(frozen_from <= 0, 0, NEVER)
+        self._seeds = seeds
         self._frozen_from = frozen_from
         self._done = np.zeros(n, np.int64)
         self._events: list[dict[int, list[tuple[bool, ShiftPlan]]]] = [{} for _ in range(n)]
@@ -61,13 +69,15 @@ class TrialClock:
 
     def _change(self, moment: Moment, row: int) -> None:
         """Begin and end what is due in a row before its next trial."""
-        due = self._events[row].get(int(self._done[row]), [])
+        trial = int(self._done[row])
+        due = self._events[row].get(trial, [])
+        rng = np.random.default_rng([int(self._seeds[row]), _TRIAL_STREAM, trial])
         # What ends makes room for what begins.
         for begins, plan in sorted(due, key=lambda event: event[0]):
             (shift,) = plan.shifts(self._world)
             rows = np.array([row])
             if begins:
-                moment.env.schedule.begin(shift, rows, moment.step + 1, seed=int(self._done[row]))
+                moment.env.schedule.begin(shift, rows, moment.step + 1, rngs=[rng])
             else:
                 moment.env.schedule.end(shift, rows)
 
