@@ -84,12 +84,22 @@ def _envs() -> list[Entry]:
             {
                 "name": content.get("id", name),
                 "task": content.get("task", ""),
-                "legs": list(world.get("legs") or {}),
+                "legs": _legs(world),
                 "shifts": list(content.get("shifts") or []),
                 "variants": list(world.get("variants") or {}),
             }
         )
     return entries
+
+
+def _legs(world: dict[str, Any]) -> list[str]:
+    """Return the legs of an env's `world`, be they named there or built."""
+    from robolearn.worlds.legged_figures import leg_names
+
+    scene = world.get("scene")
+    if isinstance(scene, dict) and scene.get("builder") == "legged":
+        return leg_names(scene["legs"])
+    return list(world.get("legs") or {})
 
 
 def _agents() -> list[Entry]:

@@ -110,6 +110,7 @@ def test_list_fits_eighty_columns_and_breaks_no_name(robolearn: Callable[..., Re
         assert answer.code == 0
         assert max(map(len, answer.out.splitlines())) <= 80
     told = robolearn("list").out
+    assert "middle_left" in robolearn("list", "envs").out
     for entries in list_names("all").values():
         for entry in entries:
             assert f"{entry['name']} " in told

@@ -12,7 +12,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from robolearn.worlds.legged_figures import Figures, Trunk, read_figures
+from robolearn.worlds.legged_figures import Figures, Trunk, leg_names, read_figures
 from robolearn.worlds.scenery import empty_scene
 
 # Name, body, mode, place in units of the reach of the legs, and the picture's right and up.
@@ -68,12 +68,9 @@ def legged_body(
 
 def mounts(legs: int, trunk: Trunk) -> dict[str, Mount]:
     """Return where the coxae sit, by the name of the leg."""
-    pairs = legs // 2
-    names = {2: ["front", "rear"], 3: ["front", "middle", "rear"]}.get(
-        pairs, ["front", *(f"middle_{i}" for i in range(1, pairs - 1)), "rear"]
-    )
+    pairs, names = legs // 2, leg_names(legs)
     out = {}
-    for i, name in enumerate(names):
+    for i, (left, right) in enumerate(zip(names[::2], names[1::2], strict=True)):
         if trunk.shape == "disc":
             yaw = pi * (i + 0.5) / pairs
             x, y = trunk.length / 2 * cos(yaw), trunk.length / 2 * sin(yaw)
@@ -83,8 +80,8 @@ def mounts(legs: int, trunk: Trunk) -> dict[str, Mount]:
             middle = trunk.middle_width or width
             yaw = pi / 2 - trunk.splay * along
             x, y = trunk.length / 2 * along, (middle + (width - middle) * along**2) / 2
-        out[f"{name}_left"] = Mount(x, y, yaw)
-        out[f"{name}_right"] = Mount(x, -y, -yaw)
+        out[left] = Mount(x, y, yaw)
+        out[right] = Mount(x, -y, -yaw)
     return out
 
 

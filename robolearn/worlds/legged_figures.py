@@ -116,6 +116,13 @@ class Figures:
         return {name: getattr(self, name) for name in LINKS}
 
 
+def leg_names(legs: int) -> list[str]:
+    """Return the names of an even number of legs: pairs from front to rear, left before right."""
+    pairs = legs // 2
+    between = ["middle"] if pairs == 3 else [f"middle_{i}" for i in range(1, pairs - 1)]
+    return [f"{p}_{side}" for p in ("front", *between, "rear") for side in ("left", "right")]
+
+
 def read_figures(values: dict[str, Any], where: str) -> Figures:
     """Return the figures, checked part by part so that a message names the key as it was written.
 
