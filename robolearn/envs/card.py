@@ -112,6 +112,8 @@ def _usage(env: RobotVectorEnv) -> str:
     world, env_id = env.world, env.world.definition["id"]
     shift = f'"limb_damage:{next(iter(world.legs))}:dead@5s"' if world.legs else ""
     weight = world.model.body_mass.sum()
+    motors = f"{len(world.motors)} motor{'s' * (len(world.motors) > 1)}"
+    unit = "" if env.task.performance_unit == "1" else f", {env.task.performance_unit}"
     return f"""```python
 import gymnasium, robolearn
 
@@ -120,8 +122,7 @@ envs = gymnasium.make_vec("{env_id}", num_envs=64)
 ```
 
 Task `{env.task.name}`, control step {world.control_step_s:g} s ({world.substeps} of physics), \
-{len(world.motors)} motors, {weight:.4g} kg, adaptation measures its {env.task.performance_name} \
-in {env.task.performance_unit}."""
+{motors}, {weight:.4g} kg; adaptation is measured by the {env.task.performance_name}{unit}."""
 
 
 def _actions(env: RobotVectorEnv) -> str:
