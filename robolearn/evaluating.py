@@ -10,6 +10,7 @@ from rich.console import Console
 from robolearn.adaptation.evaluation import Evaluation
 from robolearn.adaptation.life_cache import LifeCache, default_path
 from robolearn.adaptation.protocol import Protocol
+from robolearn.adaptation.recipes import differences, recipe_of
 from robolearn.adaptation.table import print_evaluation, print_summary, summarise
 from robolearn.comparing import evaluate_trained, in_percent, protocol_of
 from robolearn.errors import UserError
@@ -41,11 +42,13 @@ def evaluate_agents(
         command: the command line word by word, kept with the result.
 
     Raises:
-        UserError: unknown agent, protocol or shift.
+        UserError: unknown agent, protocol or shift, or a folder with runs of several recipes.
     """
     console = Console(emoji=False, markup=False, highlight=False)
     evaluations = []
-    for trained in [load_trained(folder) for folder in _runs(agent)]:
+    runs = [load_trained(folder) for folder in _runs(agent)]
+    _check_one_recipe(runs, agent)
+    for trained in runs:
         protocol = protocol_of(trained.env_name, protocol_name, episodes, shifts)
         result = evaluate_one(trained, protocol, seed, shlex.join(["robolearn", *command[1:]]))
         evaluations.append(result)
@@ -80,3 +83,15 @@ def _runs(agent: str) -> list[str | Path]:
             raise UserError(f"{agent} is no run folder, and holds none")
         return list(runs)
     return [agent]
+
+
+def _check_one_recipe(runs: list[TrainedAgent], folder: str) -> None:
+    """Raise UserError unless all runs are of one recipe: others are no replicates."""
+    recipes = [recipe_of(run.config.to_mapping()) for run in runs]
+    for run, recipe in zip(runs, recipes, strict=True):
+        found = list(differences([recipes[0], recipe]))
+        if found:
+            raise UserError(
+                f"{runs[0].name} and {run.name} are of different recipes, so no replicates (they "
+                f"differ in {', '.join(found[:3])}); try robolearn compare {folder}"
+            )

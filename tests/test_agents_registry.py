@@ -12,7 +12,7 @@ import pytest
 from robolearn import definitions
 from robolearn.agents import registry
 from robolearn.agents.mlp import MLP
-from robolearn.agents.registry import check, defaults, hyperparameters, kinds, make_agent, register
+from robolearn.agents.registry import defaults, hyperparameters, kinds, make_agent, register
 from robolearn.agents.spiking import SpikingHyperparameters
 from robolearn.errors import UserError
 
@@ -113,12 +113,6 @@ def test_unknown_kind_is_answered_with_the_nearest():
 def test_wrong_hyperparameters_are_named(hyper, message):
     with pytest.raises(UserError, match=message):
         make_agent("spiking", 5, 2, **hyper)
-
-
-def test_hyperparameters_can_be_checked_without_building_an_agent():
-    check("spiking", {"rule": "stdp"})
-    with pytest.raises(UserError, match="rule of agent 'spiking' 'sdtp'; did you mean 'stdp'"):
-        check("spiking", {"rule": "sdtp"})
 
 
 def test_wrong_element_of_a_list_is_pointed_at():

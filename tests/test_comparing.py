@@ -27,6 +27,7 @@ from robolearn.adaptation.statistics import iqm
 from robolearn.comparing import compare_agents, protocol_of
 from robolearn.config import parse_config
 from robolearn.errors import UserError
+from robolearn.evaluating import evaluate_agents
 from robolearn.report.board import leaderboard
 from robolearn.report.heatmaps import condition_table
 from robolearn.training import train
@@ -154,6 +155,19 @@ def test_seeds_of_a_recipe_are_one_row_and_none_is_chosen(runs, protocol):
     assert pooled.figures["late_performance"].value == pytest.approx(iqm(own))
     assert pooled.figures["late_performance"].over == "runs"
     assert {agent.config.seed for agent in found.members[0][board.rows.index(pooled)]} == {0, 1}
+
+
+def test_evaluate_pools_the_runs_of_one_recipe_alone(runs, protocol, lived, tmp_path):
+    def evaluate(folder):
+        return evaluate_agents(str(folder), str(protocol), [], None, 0, None, ["robolearn"])
+
+    for recipe in ("plastic", "static"):
+        shutil.copytree(runs / recipe / "seed-0", tmp_path / "mixed" / recipe)
+    told = r"mixed/plastic and .*mixed/static are .* differ in agent\.rule\); try robolearn compare"
+    with pytest.raises(UserError, match=told):
+        evaluate(tmp_path / "mixed")
+    assert not lived
+    assert len(evaluate(runs / "plastic")) == 2
 
 
 def test_a_zoo_agent_was_picked_and_is_no_replicate_of_runs_of_its_recipe(tmp_path, protocol):
@@ -301,6 +315,21 @@ def test_another_line_of_code_is_another_life(runs, protocol, lived, monkeypatch
     monkeypatch.setattr(life_cache, "_digest_of_code", lambda: "another")
     compare_agents(agent, str(protocol))
     assert sum(lived) == LIVES - 2 * 3
+
+
+def test_all_code_that_a_life_runs_through_is_in_its_digest():
+    code = (
+        "import sys, robolearn.adaptation.paired_lives; "
+        "print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('robolearn')))"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    root = life_cache._PACKAGE
+    loaded = {Path(file).relative_to(root).as_posix() for file in shown.stdout.split()}
+    # What these decide, seeds and what befalls a life, stands in the digest itself.
+    spared = ("adaptation/__init__", "adaptation/life_cache", "adaptation/protocol", "learning/")
+    known = (*life_cache._CODE, *spared, "__init__", "errors")
+    assert [file for file in sorted(loaded) if not file.startswith(known)] == []
+    assert {"adaptation/cost.py", "schema.py", "definitions.py"} <= loaded
 
 
 def test_another_line_of_an_extension_is_another_life(runs, protocol, lived, monkeypatch, tmp_path):

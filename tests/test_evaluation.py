@@ -10,7 +10,6 @@ import pytest
 from trot import ALL_AT_ONCE, GAIT, LIMP, NOTHING, PlasticTrot, Trot, condition, run
 
 from robolearn.adaptation.cost import graded_operations_per_s
-from robolearn.adaptation.evaluation import Evaluation
 from robolearn.adaptation.paired_lives import INTACT
 from robolearn.adaptation.protocol import Protocol
 from robolearn.adaptation.protocol_run import evaluate
@@ -169,48 +168,26 @@ def test_another_seed_has_other_lives_and_other_onsets():
     assert first.lives[0].total_reward != second.lives[0].total_reward
 
 
-def test_json_tells_never_recovered_from_undefined(trotted):
-    limp = condition(trotted, LIMP)
-    for share, median in ((0.0, math.inf), (math.nan, math.nan)):
-        metrics = {**limp.metrics, "recovered_share": share, "median_recovery_s": median}
-        told = dataclasses.replace(trotted, conditions=[dataclasses.replace(limp, metrics=metrics)])
-        again = Evaluation.from_json(json.loads(json.dumps(told.to_json(), allow_nan=False)))
-        np.testing.assert_equal(again.conditions[0].metrics["median_recovery_s"], median)
-
-
 def test_json_keeps_everything(trotted, learned):
     for evaluation in (trotted, learned):
-        text = json.dumps(evaluation.to_json(), allow_nan=False)
-        again = Evaluation.from_json(json.loads(text))
-        assert again.to_json() == evaluation.to_json()
-        assert again.lives == evaluation.lives
-        for ours, theirs in zip(again.conditions, evaluation.conditions, strict=True):
-            np.testing.assert_equal(ours.metrics, theirs.metrics)
+        told = json.loads(json.dumps(evaluation.to_json(), allow_nan=False))
+        assert {field.name for field in dataclasses.fields(evaluation)} < set(told)
+        assert told["lives"] == [vars(life) for life in evaluation.lives]
+        for ours, theirs in zip(told["conditions"], evaluation.conditions, strict=True):
+            finite = {k: v if math.isfinite(v) else None for k, v in theirs.metrics.items()}
+            assert ours == {**vars(theirs), "metrics": finite}
+        assert told["worst_legs"].keys() == evaluation.worst_legs.keys()
     stamp = trotted.to_json()
     assert stamp["software"]["mujoco"]
     assert stamp["software"]["numpy"]
     assert stamp["command"] == "robolearn evaluate trot"
 
 
-@pytest.mark.parametrize("content", [{}, {"format": "robolearn-evaluation-0"}, []])
-def test_other_json_is_refused(content):
-    with pytest.raises(UserError, match="not an evaluation: format is"):
-        Evaluation.from_json(content)
-
-
-def test_a_json_with_a_field_missing_is_refused(trotted):
-    content = trotted.to_json()
-    del content["lives"]
-    with pytest.raises(UserError, match="lives"):
-        Evaluation.from_json(content)
-
-
-def test_a_shift_at_birth_has_no_performance_before_and_survives_json():
+def test_a_shift_at_birth_has_no_performance_before():
     evaluation = run(shifts=["limb_damage:front_left:dead@0s"], episodes=1, life_s=1.0)
     (life,) = lives(evaluation, "limb_damage:front_left:dead@0s")
     assert (life.onset_s, math.isnan(life.before)) == (0, True)
-    again = Evaluation.from_json(evaluation.to_json())
-    assert math.isnan(again.lives[0].before)
+    assert evaluation.to_json()["lives"][-1]["before"] is None
 
 
 def test_progress_runs_to_its_end_and_never_back():

@@ -9,8 +9,10 @@ import pytest
 from rich.console import Console
 from trot import NOTHING, PlasticTrot, condition, run
 
+from robolearn.adaptation.leaderboard import Figure, Member, make_leaderboard
+from robolearn.adaptation.paired_lives import INTACT
 from robolearn.adaptation.protocol import Protocol
-from robolearn.adaptation.table import print_evaluation, print_summary, summarise
+from robolearn.adaptation.table import print_evaluation, print_summary, span, summarise
 from robolearn.errors import UserError
 
 
@@ -94,8 +96,52 @@ def test_intervals_come_from_several_runs_and_never_from_one(trotted):
     assert alone.conditions[0].metrics["retention"].method == "none"
     assert "needs more than one training run" in printed(print_summary, alone)
     text = printed(print_summary, summary)
-    assert f"1.00 [{found.low:.2f}, {found.high:.2f}]" in text
+    assert f"1.00 [{found.low:.2f}, {found.high:.2f}]".replace("[0.", "[.") in text
     assert max(len(line) for line in text.splitlines()) <= 100
+
+
+def with_retention(evaluation, values):
+    """Return a copy of an evaluation with these retentions, one for each condition."""
+    conditions = [
+        dataclasses.replace(c, metrics={**c.metrics, "retention": value})
+        for c, value in zip(evaluation.conditions, values, strict=True)
+    ]
+    return dataclasses.replace(evaluation, conditions=conditions)
+
+
+def test_a_run_stands_with_its_mean_over_conditions_as_on_the_leaderboard(trotted):
+    hard_and_easy = [(0.0 + x, 0.9, 0.9 - x, 1.0 + x) for x in (-0.1, 0.0, 0.0, 0.0, 0.1)]
+    runs = [with_retention(trotted, values) for values in hard_and_easy]
+    (row,) = make_leaderboard([Member("trot", runs, ["x"] * 5)]).rows
+    summary = summarise(runs)
+    found = summary.aggregates["all"]["retention"]
+    assert found.iqm == pytest.approx(0.7)  # over all 20 figures at once it is 0.89
+    assert found[:3] == row.figures["retention"][:3]
+    assert summary.aggregates["unseen"]["retention"][:3] == row.groups["unseen"][:3]
+
+
+def test_an_undefined_condition_is_left_out_of_the_retention_of_one_run_as_of_several():
+    evaluation = run(shifts=("motor_gain:all:0.6@0.5s", "motor_gain:all:0.6@1s"))
+    twins = (INTACT, 1.0)  # of the second condition, here made to stand still in the end
+    lives = [
+        dataclasses.replace(life, late=life.late * ((life.condition, life.onset_s) != twins))
+        for life in evaluation.lives
+    ]
+    first = evaluation.conditions[0].metrics["retention"]
+    still = dataclasses.replace(with_retention(evaluation, (first, math.nan)), lives=lives)
+    boards = [make_leaderboard([Member("x", [still] * n, ["x"] * n)]) for n in (1, 2)]
+    one, two = (board.rows[0].figures["retention"] for board in boards)
+    assert one.value == pytest.approx(first)
+    assert two.value == pytest.approx(first)
+    assert (one.over, two.over) == ("lives", "runs")
+    assert one.low < first < one.high
+
+
+def test_only_a_leading_zero_is_left_out_of_the_ends_of_an_interval():
+    assert span(Figure(10.5, 10.05, 20.31, "runs")) == "10.50 [10.05, 20.31]"
+    assert span(Figure(0.5, -0.05, 0.31, "runs"), "+.2f") == "+0.50 [-.05, .31]"
+    assert span(Figure(-100.2, -100.4, 0.0, "lives")) == "-100.20 [-100.40, .00]"
+    assert span(Figure(0.5, math.nan, math.nan, "")) == "0.50"
 
 
 def test_a_metric_that_is_undefined_in_a_run_has_no_interval(trotted):

@@ -188,26 +188,6 @@ def test_seed_summary_counts_the_censored_as_never_and_leaves_out_the_undefined(
     assert math.isnan(recover(unharmed).median_s)
 
 
-def test_error_retention_worked_by_hand():
-    error = np.stack([life((16, 9), (4, 1), (10, 5), (10, 2))])
-    null = np.full((1, STEPS), 6.0)
-    onset = np.array([20])
-    assert metrics.error_retention(error, null, onset) == pytest.approx((6 - 2) / (6 - 1))
-    worse = np.stack([life((20, 1), (20, 11))])
-    assert metrics.error_retention(worse, null, onset) == -1
-    assert math.isnan(metrics.error_retention(error, np.ones((1, STEPS)), onset))
-    with pytest.raises(ValueError, match="at birth has no error before"):
-        metrics.error_retention(error, null, np.array([0]))
-
-
-def test_the_worst_leg_is_sought_in_each_seed():
-    retention = np.array([[0.9, 0.2, 0.8], [0.1, 0.7, 0.8]])
-    np.testing.assert_array_equal(metrics.worst_leg(retention), [0.2, 0.1])
-    assert np.isnan(metrics.worst_leg(np.array([[0.5, np.nan]])))[0]
-    with pytest.raises(ValueError, match="seeds, legs"):
-        metrics.worst_leg(retention[0])
-
-
 def test_plasticity_benefit_is_a_paired_difference_in_differences():
     live_shifted, frozen_shifted = np.array([1.5, 1.0]), np.array([0.5, 0.4])
     live_intact, frozen_intact = np.array([2.0, 2.0]), np.array([1.9, 2.3])

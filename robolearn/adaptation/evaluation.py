@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from robolearn.adaptation.protocol import SEEN
-from robolearn.errors import UserError
 from robolearn.tracking.plain_values import to_strict_json
 
 FORMAT = "robolearn-evaluation-2"
@@ -161,31 +160,6 @@ class Evaluation:
         summary = {"aggregates": self.aggregates, "worst_legs": self.worst_legs}
         return to_strict_json({"format": FORMAT, **plain, **summary})
 
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Evaluation":
-        """Read what `to_json` returned.
-
-        Raises:
-            UserError: it is something else, or a field is missing.
-        """
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            given = content.get("format") if isinstance(content, dict) else type(content).__name__
-            raise UserError(f"not an evaluation: format is {given!r}, expected {FORMAT!r}")
-        try:
-            values = {f.name: content[f.name] for f in dataclasses.fields(cls)}
-            values["intact"] = {k: _read_number(v) for k, v in values["intact"].items()}
-            values["conditions"] = [
-                ConditionResult(**{**c, "metrics": _read_metrics(c["metrics"])})
-                for c in values["conditions"]
-            ]
-            values["lives"] = [
-                LifeRecord(**{**life, "before": _read_number(life["before"])})
-                for life in values["lives"]
-            ]
-        except (KeyError, TypeError) as error:
-            raise UserError(f"not a whole evaluation: {error}") from None
-        return cls(**values)
-
 
 def _mean_metrics(members: list[ConditionResult]) -> dict[str, float]:
     names = members[0].metrics
@@ -195,15 +169,3 @@ def _mean_metrics(members: list[ConditionResult]) -> dict[str, float]:
         for name in names
         if name != "median_recovery_s"
     }
-
-
-def _read_metrics(metrics: dict[str, Any]) -> dict[str, float]:
-    """Undo strict JSON: no recovery time beside a defined share of recoveries means never."""
-    read = {name: _read_number(value) for name, value in metrics.items()}
-    if np.isnan(read["median_recovery_s"]) and not np.isnan(read["recovered_share"]):
-        read["median_recovery_s"] = np.inf
-    return read
-
-
-def _read_number(value: float | None) -> float:
-    return np.nan if value is None else float(value)

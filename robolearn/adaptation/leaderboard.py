@@ -250,8 +250,13 @@ class _OneRun:
         self.episodes = list(range(episodes))
         self._columns = [self._of(c.name) for c in evaluation.conditions]
 
-    def figure(self, metric: str) -> Callable[[NDArray[np.int64]], float] | None:
-        """Return a metric as a function of episodes, or None if it is not told of lives."""
+    def figure(
+        self, metric: str, conditions: NDArray[np.int64]
+    ) -> Callable[[NDArray[np.int64]], float] | None:
+        """Return a metric as a function of episodes, or None if it is not told of lives.
+
+        It is the mean over the conditions of these indices (k,).
+        """
         if metric == "intact":
             means = np.array([self._by_key[INTACT, False, e][0].mean for e in self.episodes])
             return lambda chosen: float(means[chosen].mean())
@@ -259,9 +264,10 @@ class _OneRun:
             return None
         if metric == "plasticity_benefit" and not self.evaluation.plastic:
             return None
+        columns = [self._columns[i] for i in conditions]
 
         def over(chosen: NDArray[np.int64]) -> float:
-            return float(np.mean([_metric(metric, c, chosen) for c in self._columns]))
+            return float(np.mean([_metric(metric, c, chosen) for c in columns]))
 
         return over
 
@@ -323,13 +329,14 @@ def _figure(table: NDArray[np.float64], lives: _OneRun | None, metric: str) -> F
     For a single run the interval is over its lives.
     """
     # A metric may be undefined under some conditions (nothing to recover from): they are left out.
-    table = table[:, np.isfinite(table).all(axis=0)]
+    defined = np.flatnonzero(np.isfinite(table).all(axis=0))  # (k,)
+    table = table[:, defined]
     if table.size == 0:
         return _NONE
     if len(table) > 1:
         value, low, high, _ = interval(table.mean(axis=1))
         return Figure(value, low, high, "runs")
-    estimate = lives.figure(metric) if lives is not None else None
+    estimate = lives.figure(metric, defined) if lives is not None else None
     if lives is None or estimate is None:
         return Figure(float(table.mean()), np.nan, np.nan, "")
     found = jackknife_interval(estimate, len(lives.episodes))

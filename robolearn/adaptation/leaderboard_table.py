@@ -7,8 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from robolearn.adaptation.interval_cover import cover_note
-from robolearn.adaptation.leaderboard import Figure, Leaderboard, Row
-from robolearn.adaptation.table import number, wide
+from robolearn.adaptation.leaderboard import Leaderboard, Row
+from robolearn.adaptation.table import number, span, wide
 
 _GROUPS = {
     "seen": "conditions that training drew",
@@ -112,16 +112,9 @@ def _cells(rank: int, row: Row) -> list[str]:
         row.label.replace("/", "/\n"),  # where a zoo agent's name breaks, rather than in a word
         f"{row.runs}{mark(row)}",
         number(row.intact.value),
-        _span(figures["late_performance"]),
-        _span(figures["retention"]),
+        span(figures["late_performance"]),
+        span(figures["retention"]),
         f"{figures['fall_rate'].value:.0%}",
-        _span(figures["plasticity_benefit"], "+.2f") if row.plastic else "cannot learn",
+        span(figures["plasticity_benefit"], "+.2f") if row.plastic else "cannot learn",
         f"{row.benefit_p:.2g}" if math.isfinite(row.benefit_p) else "",
     ]
-
-
-def _span(figure: Figure, form: str = ".2f") -> str:
-    if math.isnan(figure.low):
-        return number(figure.value, form)
-    low, high = (number(end).replace("0.", ".") for end in (figure.low, figure.high))
-    return f"{number(figure.value, form)} [{low}, {high}]"

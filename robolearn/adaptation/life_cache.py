@@ -32,6 +32,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 _CODE = (
     *("worlds", "simulation.py", "shifts", "envs", "neurons", "plasticity", "agents"),
     *("lifetime.py", "adaptation/paired_lives.py", "adaptation/trial_clock.py"),
+    *("adaptation/cost.py", "definitions.py", "schema.py"),  # the last two read its figures
 )
 _PACKAGES = ("mujoco", "numpy", "numba", "gymnasium")
 _EXTENSIONS = "robolearn_extension_"  # what `robolearn.extensions` calls the modules it loads

@@ -257,48 +257,6 @@ def measure(lives: PairedLives, back: Recovery | None = None) -> dict[str, float
     }
 
 
-def error_retention(error: Array, null_error: Array, onset_step: Array) -> float:
-    """Return (e_null - e) / (e_null - e_before): retention for tasks that measure an error.
-
-    e and e_null are means over the late window; e_before is the mean over the tenth of a life that
-    ends at the onset. 1 is as good as before, 0 is as bad as doing nothing; negative is worse than
-    that. NaN where doing nothing is no worse than e_before. Unitless, pooled over episodes.
-
-    Args:
-        error: (episodes, T), 0 is best, in the task's unit.
-        null_error: (episodes, T), of doing nothing under the same shift.
-        onset_step: (episodes,) int, at least 1: a shift at birth has no before.
-
-    Raises:
-        ValueError: the shapes differ, or an onset leaves no time before or after it.
-    """
-    if np.shape(error) != np.shape(null_error) or np.shape(onset_step) != np.shape(error)[:1]:
-        raise ValueError(
-            f"expected error and null_error (episodes, T) and onset_step (episodes,), got "
-            f"{np.shape(error)}, {np.shape(null_error)}, {np.shape(onset_step)}"
-        )
-    steps = error.shape[1]
-    _check_onset(onset_step, steps)
-    if np.any(onset_step < 1):
-        raise ValueError("onset_step: expected at least 1; a shift at birth has no error before it")
-    before = _window_mean(error, np.maximum(0, onset_step - _tenth(steps)), onset_step).mean()
-    nothing = late_mean(null_error, onset_step).mean()
-    if nothing <= before:
-        return float("nan")
-    return float((nothing - late_mean(error, onset_step).mean()) / (nothing - before))
-
-
-def worst_leg(values: Array) -> NDArray[np.float64]:
-    """Return for each seed the value of its worst leg: (seeds, legs) -> (seeds,).
-
-    For metrics where more is better, such as `retention`. The worst leg may differ between seeds.
-    A leg with an undefined value (NaN) makes its seed undefined.
-    """
-    if np.ndim(values) != 2:
-        raise ValueError(f"expected values of shape (seeds, legs), got {np.shape(values)}")
-    return np.min(np.asarray(values, np.float64), axis=1)
-
-
 def plasticity_benefit(
     live_shifted: Array, frozen_shifted: Array, live_intact: Array, frozen_intact: Array
 ) -> float:

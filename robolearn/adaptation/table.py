@@ -1,6 +1,7 @@
 """Evaluations as tables: one trained agent by conditions, or several runs with intervals."""
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class SummarisedCondition:
 
 @dataclass(frozen=True)
 class Summary:
-    """Several training runs of one learner under one protocol: IQM and interval over the runs.
+    """Several training runs of one recipe under one protocol: IQM and interval over the runs.
 
     Attributes:
         env: folder under `envs/`.
@@ -65,8 +66,8 @@ class Summary:
         unit: of performance, such as "m/s".
         runs: number of training runs.
         conditions: in the protocol's order.
-        aggregates: {one of `SEEN`, or "all": {metric: interval}}, where a run stands with all its
-            conditions.
+        aggregates: {one of `SEEN`, or "all": {metric: interval}}, where a run stands with its mean
+            over these conditions, as in `leaderboard`.
         worst_leg_retention: {group: interval} of each run's worst leg.
     """
 
@@ -127,7 +128,7 @@ def summarise(evaluations: list[Evaluation]) -> Summary:
             for i, condition in enumerate(first.conditions)
         ],
         aggregates={
-            group: {metric: _interval(table[:, chosen]) for metric, table in tables.items()}
+            group: {metric: _interval(t[:, chosen].mean(axis=1)) for metric, t in tables.items()}
             for group, chosen in columns.items()
             if chosen.any()
         },
@@ -181,12 +182,13 @@ def print_summary(summary: Summary, console: Console) -> None:
         ("condition", "seen", f"after {summary.unit}", "retention", f"benefit {summary.unit}")
     )
     for c in summary.conditions:
-        spans = [_span(c.metrics[metric]) for metric in shown]
+        spans = [span(c.metrics[metric]) for metric in shown]
         table.add_condition(c.group, c.leg, c.name, [c.seen, *spans])
     for name, metrics in summary.aggregates.items():
-        table.add("over conditions", name, ["", *(_span(metrics[metric]) for metric in shown)])
+        spans = [span(metrics[metric]) for metric in shown]
+        table.add("means over conditions", name, ["", *spans])
     for group, value in summary.worst_leg_retention.items():
-        table.add("worst leg of each run", group, ["", "", _span(value), ""])
+        table.add("worst leg of each run", group, ["", "", span(value), ""])
     methods = {value.method for c in summary.conditions for value in c.metrics.values()}
     kinds = ", ".join(sorted(methods - {"none", "undefined"}))
     with wide(console):
@@ -293,10 +295,13 @@ def number(value: float, form: str = ".2f") -> str:
     return f"{round(value, 2) + 0.0:{form}}"
 
 
-def _span(value: Interval) -> str:
-    if math.isnan(value.low):
-        return number(value.iqm)
-    return f"{number(value.iqm)} [{number(value.low)}, {number(value.high)}]"
+def span(figure: tuple[float, float, float, str], form: str = ".2f") -> str:
+    """Return "0.90 [.85, 1.02]" for an `Interval` or a `Figure`; without interval, "0.90"."""
+    centre, low, high, _ = figure
+    if math.isnan(low):
+        return number(centre, form)
+    ends = (re.sub(r"\b0\.", ".", number(end)) for end in (low, high))
+    return f"{number(centre, form)} [{', '.join(ends)}]"
 
 
 def _interval(values: np.ndarray) -> Interval:

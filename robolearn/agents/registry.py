@@ -101,11 +101,6 @@ def defaults(kind: str) -> dict[str, Any]:
     return dataclasses.asdict(_resolve(kind, {}))
 
 
-def check(kind: str, hyper: dict[str, Any]) -> None:
-    """Raise UserError unless `hyper` fit a known kind in name, type and range."""
-    _resolve(kind, hyper)
-
-
 def make_agent(
     kind: str,
     observation_size: int,

@@ -201,9 +201,9 @@ def _add_adaptation(contents: _Contents, rows: list[Row], colours: list[int]) ->
         "learning stopped at the onset</li>"
         '<li><svg><path class="line intact" d="M0 5H28"/></svg>intact twin</li></ul>'
     )
-    spans = " The shift goes and comes back within the window." * bool(
-        rows[0].evaluations[0].protocol["spans"]
-    )
+    first = rows[0].evaluations[0]
+    returns = first.protocol["spans"] and any(len(c.shifts) > 1 for c in first.conditions)
+    spans = " The shift goes and comes back within the window." * bool(returns)
     contents.figure(
         "Before, at and after the onset",
         f'{key}<div class="grid">{panels}</div>',
