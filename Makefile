@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo: $(VENV)/.installed
 	@if [ -f $(RUN)/run.json ]; then $(BIN)/robolearn train --resume $(RUN); \
 	else $(BIN)/robolearn train quickstart --out $(RUN); fi
-	$(BIN)/robolearn evaluate $(RUN) --json $(RUN)/evaluation.json
+	$(BIN)/robolearn evaluate $(RUN)
 	$(BIN)/robolearn report $(RUN) --out $(RUN)/report.html
 	$(BIN)/robolearn record $(RUN) --shift limb_damage:front_left:locked@5s --out $(RUN)/films/front_left_locked
 

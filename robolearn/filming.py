@@ -30,7 +30,6 @@ def film_life(
     *,
     after_s: float = 0.0,
     brain: bool = False,
-    strict: bool = False,
 ) -> list[Path]:
     """Film one life of a trained agent; returns the files written, the trajectory first.
 
@@ -43,7 +42,6 @@ def film_life(
         life_s: length of what is filmed; None goes to the end of the env's own life.
         after_s: what is lived unseen before.
         brain: show what goes on in the brain, too.
-        strict: refuse a replay in place of a film.
 
     Raises:
         UserError: unknown agent or shift, or nothing can be written.
@@ -56,7 +54,7 @@ def film_life(
         trained, shifts, seed, life_s, after_s=after_s, brain=brain, moments=moments
     )
     camera = film_camera(trained.env_name)
-    return record(out, trajectory, models, camera, strict=strict, caption=_title(trained))
+    return record(out, trajectory, models, camera, caption=_title(trained))
 
 
 def film_comparison(

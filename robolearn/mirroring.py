@@ -31,10 +31,13 @@ _COLUMNS = (
     "recovered_share",
     "plasticity_benefit",
 )
+_OWN_SHIFTS = "(own shifts)"  # how `Protocol.with_shifts` ends the name
 
 
 def keep_evaluation(trained: TrainedAgent, evaluation: Evaluation) -> None:
     """Write `evaluation.json` into the run folder and log the table to W&B; zoo agents are left.
+
+    The file is of a whole protocol: an evaluation of `--shift` is no more than logged.
 
     Raises:
         UserError: the folder cannot be written to.
@@ -42,15 +45,15 @@ def keep_evaluation(trained: TrainedAgent, evaluation: Evaluation) -> None:
     run = _run_of(trained)
     if run is None:
         return
-    run.write_json("evaluation.json", evaluation.to_json())
+    if not evaluation.protocol["name"].endswith(_OWN_SHIFTS):
+        run.write_json("evaluation.json", evaluation.to_json())
     rows = []
     for condition in evaluation.conditions:
         values = {"condition": condition.name, "seen": condition.seen, **condition.metrics}
         rows.append([values.get(column) for column in _COLUMNS])
     with open_wandb(run, trained.config, _to_stderr) as wandb:
-        # One step past the training's last, since steps never go back.
-        step = trained.config.learning.iterations
-        wandb.log(step, {f"evaluation/intact/{k}": v for k, v in evaluation.intact.items()})
+        intact = {f"evaluation/intact/{k}": v for k, v in evaluation.intact.items()}
+        wandb.log(_next_step(run), intact, late=True)
         wandb.log_table("evaluation", _COLUMNS, rows)
 
 
@@ -62,7 +65,7 @@ def keep_films(trained: TrainedAgent, files: Sequence[Path]) -> None:
         return
     with open_wandb(run, trained.config, _to_stderr) as wandb:
         for film in films:
-            wandb.log_film(film)
+            wandb.log_film(film, step=_next_step(run))
 
 
 def keep_report(
@@ -125,6 +128,12 @@ def _run_of(trained: TrainedAgent) -> RunFolder | None:
     at_home = trained.name == name_of(trained.folder)
     is_run = at_home and (trained.folder / "run.json").is_file()
     return RunFolder.open(trained.folder) if is_run else None
+
+
+def _next_step(run: RunFolder) -> int:
+    """Return the step after the last that was trained: W&B takes no lower ones any more."""
+    lines = run.read_metrics()
+    return lines[-1]["step"] + 1 if lines else 0
 
 
 def _to_stderr(line: str) -> None:

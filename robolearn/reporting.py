@@ -2,7 +2,6 @@
 
 import dataclasses
 import io
-import json
 import os
 import sys
 import tempfile
@@ -98,8 +97,9 @@ def _sections(found: Comparison, films: bool) -> list[Section]:
                 life = None
                 try:
                     life = record_life(agent, row, telling_condition(board)) if films else None
-                except UserError as error:  # a film is not worth a report
-                    progress.message(f"no film of {row.label}: {error}")
+                except Exception as error:  # a film is not worth a report
+                    why = " ".join(str(error).split()) or type(error).__name__
+                    progress.message(f"no film of {row.label}: {why}")
                 subjects.append(
                     Subject(
                         recipe_of(group[0].config.to_mapping()),
@@ -215,9 +215,9 @@ def _source(agent: TrainedAgent) -> Source:
     """Return where an agent comes from, as far as its folder tells."""
     seed = agent.config.seed
     for name in ("run.json", "metrics.json"):
-        file = agent.folder / name
-        if file.is_file():
-            about = json.loads(file.read_text(encoding="utf-8"))
+        if (agent.folder / name).is_file():
+            folder = RunFolder(agent.folder, lock=None)  # of the zoo: `open` would ask for a run
+            about = folder.info if name == "run.json" else folder.read_json(name)
             commit = (about.get("git") or {}).get("commit", "")
             return Source(agent.name, seed, about.get("command", ""), about.get("versions"), commit)
     return Source(agent.name, seed)

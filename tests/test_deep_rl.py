@@ -3,7 +3,8 @@
 import pickle
 import shutil
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -19,7 +20,9 @@ from robolearn.config import load_config, parse_config
 from robolearn.errors import UserError
 from robolearn.learning.deep_rl import LEARNERS, PPOConfig, RecurrentPPOConfig
 from robolearn.learning.deep_rl.learner import DeepRL
+from robolearn.learning.deep_rl.life_log import LifeLog
 from robolearn.learning.evolution import validation_lives
+from robolearn.learning.sb3_vec_env import SB3VecEnv
 from robolearn.lifetime import live
 from robolearn.tracking.run import RunFolder
 from robolearn.zoo import load_trained, make_env
@@ -220,6 +223,17 @@ def test_a_reflex_acts_in_training_as_it_does_in_life():
     trained.normaliser.step(own)
     reward = trained.normaliser.get_original_reward()
     np.testing.assert_allclose(reward, -((lived - number)[:, 0] ** 2), atol=1e-5)
+
+
+def test_diverged_lives_are_counted_and_all_else_is_a_mean():
+    bodies = SimpleNamespace(num_envs=2, told={"performance": np.ones(2)})
+    log = LifeLog(cast(SB3VecEnv, bodies), span=1)
+    end = {"TimeLimit.truncated": False, "episode": {"r": 3.0, "l": 1}, "unstable": True}
+    log.note(np.array([True, True]), [end, {**end, "episode": {"r": 1.0, "l": 1}}])
+    told = log.means()
+    assert (told["unstable"], told["falls"], told["fitness/mean"]) == (2, 1, 2)
+    later = log.means()
+    assert (later["unstable"], later["falls"], later["fitness/mean"]) == (0, 1, 2)
 
 
 def test_a_state_of_other_layers_is_refused():

@@ -111,6 +111,14 @@ def test_a_small_gif_plays_for_ever(opengl, tmp_path: Path):
     assert [file.name for file in tmp_path.iterdir()] == ["film.gif"]
 
 
+def test_slow_motion_waits_for_the_longest_life_if_the_first_one_falls_early(opengl, tmp_path):
+    body = mujoco.MjModel.from_xml_string(SCENE)
+    lives = [life(5, shifts=()), life(20, shifts=(EARLY,))]  # the first never met the damage
+    path = write_comparison(tmp_path / "film.gif", [Take("", one, [(0, body)]) for one in lives])
+    with Image.open(path) as picture:
+        assert picture.n_frames == 20 / 5 * SLOW
+
+
 def test_lives_of_different_steps_cannot_run_side_by_side(tmp_path: Path):
     body = mujoco.MjModel.from_xml_string(SCENE)
     takes = [Take("a", life(9, control_step_s=step_s), [(0, body)]) for step_s in (0.02, 0.05)]

@@ -135,17 +135,11 @@ def test_each_step_shows_the_body_of_its_segment(model, trajectory):
 
 
 @pytest.mark.parametrize(
-    ("control_step_s", "slow", "stride", "rate"),
-    [
-        (0.02, 1, 2, 25),
-        (0.05, 1, 1, 20),
-        (0.02, 2, 1, 25),
-        (1 / 30, 1, 1, 30),
-        (0.005, 1, 7, 200 / 7),
-    ],
+    ("control_step_s", "stride", "rate"),
+    [(0.02, 2, 25), (0.05, 1, 20), (1 / 30, 1, 30), (0.005, 7, 200 / 7)],
 )
-def test_frames_are_recorded_states_at_most_30_a_second(control_step_s, slow, stride, rate):
-    assert frame_rate(control_step_s, 30, slow) == (stride, pytest.approx(rate))
+def test_frames_are_recorded_states_at_most_30_a_second(control_step_s, stride, rate):
+    assert frame_rate(control_step_s, 30) == (stride, pytest.approx(rate))
 
 
 @pytest.mark.parametrize("starts", [[], [1], [0, 9, 4]])
@@ -297,7 +291,7 @@ def test_an_unknown_camera_is_named(opengl, model, tmp_path):
     [
         ({"path": "film.avi"}, "must end in .mp4"),
         ({"path": "film.mp4", "size": (641, 480)}, "even"),
-        ({"path": "film.mp4", "slow": 0.0}, "above 0"),
+        ({"path": "film.mp4", "fps": 0.0}, "above 0"),
     ],
 )
 def test_a_film_that_cannot_be_is_refused(model, trajectory, options, message):
@@ -363,13 +357,6 @@ def test_without_opengl_a_recording_is_a_trajectory_and_a_replay(
     assert len(caplog.messages) == 1
     assert "browser replay instead of a film" in caplog.messages[0]
     assert "libosmesa6" in caplog.messages[0]
-
-
-def test_a_strict_recording_without_opengl_is_an_error(model, trajectory, tmp_path, monkeypatch):
-    monkeypatch.setattr(gl, "available_gl", lambda: None)
-    with pytest.raises(UserError, match="no working OpenGL"):
-        record(tmp_path / "life.mp4", trajectory, [(0, model)], strict=True)
-    assert (tmp_path / "life.npz").is_file()  # the film can be made elsewhere
 
 
 def test_an_unknown_ending_is_named(model, trajectory, tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -9,11 +10,12 @@ import numpy as np
 import pytest
 from tiny_run import tiny_config
 
+from robolearn import reporting
 from robolearn.adaptation.evaluation import LifeRecord
 from robolearn.comparing import compare_agents
 from robolearn.errors import UserError
 from robolearn.report.curves import align
-from robolearn.report.heatmaps import png
+from robolearn.report.heatmaps import condition_table, png
 from robolearn.report.provenance import differences_table
 from robolearn.report.svg import Frame, ticks, told, wide_range
 from robolearn.reporting import median_agent, report
@@ -114,6 +116,39 @@ def test_the_page_tells_runs_intervals_and_what_they_are_over(page):
 def test_every_condition_is_in_the_heat_map(page):
     for name in ("limb_damage:front_left:dead", "limb_damage:rear_left:locked", "motor_gain:all"):
         assert f'data-tip="{name}' in page
+
+
+def test_conditions_that_share_leg_and_mode_are_shown_by_name(rows):
+    row = rows["spiking2"]
+    first, second, *rest = row.evaluations[0].conditions
+    again = dataclasses.replace(second, name=f"{first.name}@0s", leg=first.leg, group=first.group)
+    twins = [first, again, *rest]
+    changed = [dataclasses.replace(one, conditions=twins) for one in row.evaluations]
+    table = condition_table(dataclasses.replace(row, evaluations=changed), 0)
+    for condition in twins:
+        assert table.count(f'data-tip="{condition.name}:') == 1
+    for condition in twins[:2]:
+        assert f'<th scope="row">{condition.name.replace("_", " ").replace(":", " ")}</th>' in table
+
+
+def test_a_film_that_fails_in_any_way_costs_one_line_and_no_page(
+    made, tmp_path, monkeypatch, capsys
+):
+    def break_down(*_):
+        raise RuntimeError("the camera\nbroke")
+
+    monkeypatch.setattr(reporting, "record_life", break_down)
+    assert report([str(made[0])], str(made[1]), tmp_path / "page.html").is_file()
+    assert "no film of static: the camera broke\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["{", "[]"])
+def test_a_broken_run_json_is_told_in_one_line(made, tmp_path, content):
+    run = tmp_path / "static"
+    shutil.copytree(made[0] / "static", run)
+    (run / "run.json").write_text(content)
+    with pytest.raises(UserError, match=r"run\.json"):
+        report([str(run)], str(made[1]), tmp_path / "page.html", films=False)
 
 
 def test_curves_are_aligned_at_the_onset_and_are_the_means_of_the_traces(rows):

@@ -140,6 +140,17 @@ def test_a_broken_run_json_is_named(run: RunFolder) -> None:
     (run.path / "run.json").write_text(content)
 
 
+@pytest.mark.parametrize("content", ["{}", "[]", "null"])
+def test_a_run_json_of_something_else_is_told_in_one_line(tmp_path: Path, content: str) -> None:
+    RunFolder.create(tmp_path / "run", {}, COMMAND).close()
+    (tmp_path / "run" / "run.json").write_text(content)
+    run = RunFolder.open(tmp_path / "run")
+    with pytest.raises(UserError, match=r"run\.json must hold a mapping with a status"):
+        _ = run.status
+    with pytest.raises(UserError, match=r"run\.json must hold a mapping with a status"):
+        RunFolder.resume(run.path, COMMAND)
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [

@@ -3,6 +3,7 @@
 These tests start the real wandb, without a key and without a network.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,8 +19,9 @@ import numpy as np
 import pytest
 
 from robolearn.errors import UserError
-from robolearn.tracking import wandb_log
+from robolearn.tracking import wandb_log, wandb_process
 from robolearn.tracking.wandb_log import WandbLog, resolve_mode
+from robolearn.training import TrainingStopped
 
 KEY = "0" * 40  # of the right form, and nobody's
 
@@ -209,6 +212,56 @@ def test_the_same_run_id_makes_a_second_folder_of_the_same_run(folder: Path) -> 
     assert len(list(folder.glob("*/wandb/offline-run-*/run-same.wandb"))) == 2
 
 
+class OnlineRun:
+    """A W&B run resumed online: it goes on at `step`, and drops what is logged before that."""
+
+    def __init__(self, step: int) -> None:
+        self.step, self.kept = step, {}
+
+    def log(self, values: dict, step: int) -> None:
+        if step >= self.step:
+            self.step = step
+            self.kept.update(dict.fromkeys(values, step))
+
+
+def test_nothing_found_out_after_the_training_is_dropped(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", types.SimpleNamespace(Video=_take, Table=_take))
+    monkeypatch.setattr(wandb_process, "_say", lambda *_, **news: pytest.fail(str(news)))
+    run, log = OnlineRun(12), WandbLog("off", folder)
+    monkeypatch.setattr(log, "_send", lambda **command: wandb_process._obey(run, command))
+    log.log(10, {"lived again": 1})
+    log.log(10, {"evaluation/intact": 1}, late=True)
+    log.log_table("evaluation", ["leg"], [["front"]])
+    log.log_film("walk.mp4", step=10)
+    assert run.kept == {"evaluation/intact": 12, "evaluation": 12, "films/walk": 12}
+    log.log(15, {"trained on": 1})
+    log.log_film("walk.mp4")
+    assert (run.kept["trained on"], run.kept["films/walk"]) == (15, 15)
+
+
+@pytest.mark.parametrize(
+    ("error", "failed"),
+    [
+        (None, False),
+        (TrainingStopped(), False),
+        (KeyboardInterrupt(), False),
+        (SystemExit(143), False),
+        (ZeroDivisionError(), True),
+    ],
+)
+def test_a_run_that_was_stopped_has_not_failed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException | None, failed: bool
+) -> None:
+    log, told = WandbLog("off", folder), []
+    monkeypatch.setattr(log, "_send", lambda **command: told.append(command))
+    with contextlib.suppress(BaseException), log:
+        if error:
+            raise error
+    assert told == [{"do": "finish", "exit_code": int(failed)}]
+
+
 def test_a_film_that_is_missing_costs_one_line_and_the_curves_go_on(folder: Path) -> None:
     lines: list[str] = []
     with WandbLog("offline", folder, run_id="r3", report=lines.append) as log:
@@ -297,6 +350,10 @@ def test_after_a_killed_trainer_the_companion_finishes_by_itself(folder: Path) -
     _wait_until(lambda: not _is_alive(companion))
     (data,) = folder.glob("wandb/offline-run-*/run-r4.wandb")
     assert b"fitness" in data.read_bytes()
+
+
+def _take(*arguments: object, **options: object) -> None:
+    """Stand for a constructor of wandb."""
 
 
 def _exchange_until(

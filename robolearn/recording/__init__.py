@@ -23,7 +23,6 @@ def record(
     models: "Models",
     camera: "Camera | None" = None,
     *,
-    strict: bool = False,
     caption: str = "",
 ) -> list[Path]:
     """Write a recording in the best form that this machine can make; returns the files written.
@@ -31,7 +30,7 @@ def record(
     The trajectory (`.npz`) is always written first, then, if it has a brain, the figure of that
     (`.png`). A `path` that ends in `.html` gives a browser replay; one in `.mp4` or `.gif` or
     without an ending gives a film, one in `.png` the figure alone. Where no OpenGL works, a replay
-    takes the film's place and one logged line says why; with `strict` that is a UserError instead.
+    takes the film's place and one logged line says why.
     """
     # Loaded late: whoever only keeps trajectories needs neither video nor viewer.
     from robolearn.recording.film import write_film
@@ -59,8 +58,6 @@ def record(
         try:
             require_gl()
         except UserError as error:
-            if strict:
-                raise
             film = False
             _LOG.warning("writing a browser replay instead of a film: %s", error)
     if film:

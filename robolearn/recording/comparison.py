@@ -79,9 +79,9 @@ def write_comparison(
     (width, height), chart = form.tile, _Chart(takes, columns * form.tile[0], form)
     size = (columns * width, rows * height + form.chart_height)
     stride, rate = frame_rate(steps_s.pop(), form.fps)
-    length = max(len(take.trajectory) for take in takes)
-    slow = slow_steps(takes[0].trajectory)
-    shown = list(frame_steps(length, stride, slow))
+    longest = max((take.trajectory for take in takes), key=len)  # it has met the first onset
+    slow = slow_steps(longest)
+    shown = list(frame_steps(len(longest), stride, slow))
     with ExitStack() as stack:
         send = stack.enter_context(open_video(path, size, rate))
         tiles = [

@@ -33,7 +33,6 @@ def write_film(
     *,
     size: tuple[int, int] | None = None,
     fps: float = FPS,
-    slow: float = 1.0,
     caption: str = "",
 ) -> Path:
     """Film a trajectory into `path` (.mp4 or .gif); returns the path.
@@ -44,8 +43,8 @@ def write_film(
     bodies that a shift names are painted red while it holds. `camera` is a camera's name, a
     `TrackingCamera`, or None to follow the robot. `size` of the picture is (width, height) in
     pixels, both even; None takes 640 x 480, or more beside a brain. Every frame is a recorded
-    state; their rate is the highest that the control step allows without passing `fps`. `slow` 2
-    plays at half speed. `caption` replaces the agent's name.
+    state; their rate is the highest that the control step allows without passing `fps`. `caption`
+    replaces the agent's name.
 
     Raises UserError when no OpenGL works, the file cannot be written or a name is unknown, and
     ValueError when the models do not fit the trajectory.
@@ -58,9 +57,9 @@ def write_film(
         size = PICTURE_BESIDE_BRAIN
     elif size is None:
         size = GIF_SIZE if path.suffix.lower() == ".gif" else (640, 480)
-    if not slow > 0 or not fps > 0:
-        raise UserError(f"film: fps and slow must be above 0, got {fps} and {slow}")
-    stride, rate = frame_rate(trajectory.control_step_s, fps, slow)
+    if not fps > 0:
+        raise UserError(f"film: fps must be above 0, got {fps}")
+    stride, rate = frame_rate(trajectory.control_step_s, fps)
     captions = Captions(trajectory, size, caption)
     panel, full = None, size
     if trajectory.brain is not None:
@@ -106,7 +105,7 @@ def preview(
     return path
 
 
-def frame_rate(control_step_s: float, fps: float = FPS, slow: float = 1.0) -> tuple[int, float]:
+def frame_rate(control_step_s: float, fps: float = FPS) -> tuple[int, float]:
     """Every how many steps a frame is taken, and the frames per second that follow from it."""
-    stride = max(1, math.ceil(1 / (control_step_s * slow * fps) - 1e-6))
-    return stride, 1 / (control_step_s * slow * stride)
+    stride = max(1, math.ceil(1 / (control_step_s * fps) - 1e-6))
+    return stride, 1 / (control_step_s * stride)

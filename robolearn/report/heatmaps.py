@@ -4,6 +4,7 @@ import base64
 import math
 import struct
 import zlib
+from collections import Counter
 from html import escape
 
 import numpy as np
@@ -16,13 +17,20 @@ from robolearn.report.svg import told
 def condition_table(row: Row, colour: int) -> str:
     """Return leg × mode as a table whose cells hold the mean retention over runs.
 
-    Conditions without a leg stand in a row of their own by their severity.
+    Conditions without a leg, and those that share leg and mode (as two onsets of one damage do),
+    stand in rows of their own by name.
     """
     conditions = row.evaluations[0].conditions
     means = row.table("retention").mean(axis=0)
-    legs = list(dict.fromkeys(c.leg for c in conditions if c.leg is not None))
-    groups = list(dict.fromkeys(c.group for c in conditions if c.leg is not None))
-    value = {(c.leg, c.group): (m, c) for m, c in zip(means, conditions, strict=True)}
+    pairs = list(zip(means, conditions, strict=True))
+    sharing = Counter((c.leg, c.group) for c in conditions)
+    value = {
+        (c.leg, c.group): (m, c)
+        for m, c in pairs
+        if c.leg is not None and sharing[c.leg, c.group] == 1
+    }
+    legs = list(dict.fromkeys(leg for leg, _ in value))
+    groups = list(dict.fromkeys(group for _, group in value))
     parts = []
     if legs:
         head = "".join(f'<th scope="col">{escape(_short(group))}</th>' for group in groups)
@@ -33,7 +41,7 @@ def condition_table(row: Row, colour: int) -> str:
                 f'<tr><th scope="row">{escape(leg.replace("_", " "))}</th>{"".join(cells)}</tr>'
             )
         parts.append(_table(head, body, "leg"))
-    others = [(m, c) for m, c in zip(means, conditions, strict=True) if c.leg is None]
+    others = [(m, c) for m, c in pairs if (c.leg, c.group) not in value]
     if others:
         cells = [
             f'<tr><th scope="row">{escape(_tidy(c.name))}</th>{_cell(m, c)}</tr>' for m, c in others

@@ -137,8 +137,18 @@ class RunFolder:
 
     @property
     def info(self) -> dict[str, Any]:
-        """What `run.json` holds: command, status, started, finished, resumed, versions..."""
-        return self.read_json(_RUN_FILE)
+        """What `run.json` holds: command, status, started, finished, resumed, versions...
+
+        Raises:
+            UserError: it cannot be read, or is not what `create` wrote.
+        """
+        info = self.read_json(_RUN_FILE)
+        if not isinstance(info, dict) or "status" not in info:
+            raise UserError(
+                f"{self.path / _RUN_FILE} must hold a mapping with a status: restore it, or begin "
+                "a new run"
+            )
+        return info
 
     @property
     def config(self) -> dict[str, Any]:

@@ -85,11 +85,15 @@ class WandbLog:
             finish_timeout_s=30.0,
         )
 
-    def log(self, step: int, metrics: Mapping[str, Any]) -> None:
-        """Log the numbers, strings and booleans among `metrics` at `step`; steps never go back."""
+    def log(self, step: int, metrics: Mapping[str, Any], *, late: bool = False) -> None:
+        """Log the numbers, strings and booleans among `metrics` at `step`.
+
+        W&B drops what is before its run's last step. What is `late`, found out after the training,
+        goes to where the W&B run goes on if that is further; so do tables, lines and films.
+        """
         scalars = {name: value for name, value in metrics.items() if _is_scalar(value)}
         self._step = int(step)
-        self._send(do="log", step=self._step, metrics=_plain(scalars))
+        self._send(do="log", step=self._step, metrics=_plain(scalars), late=late)
 
     def log_table(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Log a table of `rows` under `name`, at the step logged last."""
@@ -107,10 +111,11 @@ class WandbLog:
         drawn = {label: [_plain(list(axis)) for axis in line] for label, line in lines.items()}
         self._send(do="lines", name=name, step=self._step, title=title, x_name=x_name, lines=drawn)
 
-    def log_film(self, path: Path | str, name: str | None = None) -> None:
-        """Log the mp4 file at `path` as `name` (by default films/<file name>), at the last step."""
+    def log_film(self, path: Path | str, name: str | None = None, step: int | None = None) -> None:
+        """Log the mp4 at `path` as `name` (else films/<file name>), at `step` (else the last)."""
         path = Path(path)
         name = name or f"films/{path.stem}"
+        self._step = self._step if step is None else step
         self._send(do="film", name=name, step=self._step, path=os.path.abspath(path))
 
     def log_artifact(self, paths: Iterable[Path | str], name: str, type: str) -> None:
@@ -142,7 +147,8 @@ class WandbLog:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.finish(failed=error is not None)
+        stopped = isinstance(error, KeyboardInterrupt | SystemExit)  # by the user, or pruned
+        self.finish(failed=error is not None and not stopped)
 
     def _send(self, **command: Any) -> None:
         if self._process is None:

@@ -106,25 +106,26 @@ def _settings(wandb: Any, **wanted: Any) -> Any:
 
 def _obey(run: Any, command: dict[str, Any]) -> None:
     if command["do"] == "log":
-        run.log(command["metrics"], step=command["step"])
+        step = _open_step(run, command) if command["late"] else command["step"]
+        run.log(command["metrics"], step=step)
         return
     import wandb
 
     try:
         if command["do"] == "film":
             film = wandb.Video(command["path"], format="mp4")
-            run.log({command["name"]: film}, step=command["step"])
+            run.log({command["name"]: film}, step=_open_step(run, command))
         elif command["do"] == "table":
             table = wandb.Table(
                 columns=command["columns"], data=command["rows"], allow_mixed_types=True
             )
-            run.log({command["name"]: table}, step=command["step"])
+            run.log({command["name"]: table}, step=_open_step(run, command))
         elif command["do"] == "lines":
             xs, ys = zip(*command["lines"].values(), strict=True)
             chart = wandb.plot.line_series(
                 xs, ys, list(command["lines"]), command["title"], command["x_name"]
             )
-            run.log({command["name"]: chart}, step=command["step"])
+            run.log({command["name"]: chart}, step=_open_step(run, command))
         elif command["do"] == "artifact":
             artifact = wandb.Artifact(command["name"], type=command["type"])
             for path in command["paths"]:
@@ -132,6 +133,11 @@ def _obey(run: Any, command: dict[str, Any]) -> None:
             run.log_artifact(artifact)
     except Exception as error:  # a lost film is no reason to lose the curves
         _say("skipped", message=f"{command['do']} {command['name']}: {_one_line(error)}")
+
+
+def _open_step(run: Any, command: dict[str, Any]) -> int:
+    """Return the command's step, or where the run goes on: what lies before that, wandb drops."""
+    return max(command["step"], run.step)
 
 
 def _read_commands(trainer: int) -> Iterator[dict[str, Any]]:

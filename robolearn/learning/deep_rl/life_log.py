@@ -30,14 +30,15 @@ class LifeLog(BaseCallback):
     def means(self) -> dict[str, float]:
         """Return the means over the lives that ended since the last call; else the last ones.
 
-        Returns NaN as long as no life has ended.
+        They are NaN as long as no life has ended. `unstable` is no mean: it is how many of those
+        lives ended because the physics diverged.
         """
-        if self._ended:
-            ended, self._ended = self._ended, []
+        ended, self._ended = self._ended, []
+        if ended:
             self._latest = {
-                name: float(np.mean([life[name] for life in ended])) for name in ended[0]
+                name: float(np.mean([life[name] for life in ended])) for name in self._latest
             }
-        return dict(self._latest)
+        return {**self._latest, "unstable": sum(life["unstable"] for life in ended)}
 
     def _on_step(self) -> bool:
         self.note(self.locals["dones"], self.locals["infos"])
