@@ -34,6 +34,9 @@ def main() -> None:
     ]
     for recipe in dict.fromkeys(run["recipe"] for run in runs):
         of_recipe = [run for run in runs if run["recipe"] == recipe]
+        met = {tuple(condition["name"] for condition in run["conditions"]) for run in of_recipe}
+        if len(met) > 1:
+            parser.error(f"{recipe}: its runs did not meet the same conditions in the same order")
         print(f"{recipe}, {len(of_recipe)} runs")
         for row, values in rows(of_recipe).items():
             found = interval(np.array(values))

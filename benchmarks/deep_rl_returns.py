@@ -30,6 +30,9 @@ def main() -> None:
     parser.add_argument("recipes", nargs="+", type=Path, help="folders of runs of one recipe each")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    for recipe in options.recipes:
+        if not any(recipe.glob("seed-*")):
+            parser.error(f"{recipe}: no runs in it (expected folders seed-*)")
     rows = {}
     for recipe in options.recipes:
         runs = {run.name: returns(run) for run in sorted(recipe.glob("seed-*"))}

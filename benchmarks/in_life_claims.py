@@ -36,6 +36,9 @@ def main() -> None:
     parser.add_argument("claims", nargs="*", help=f"some of {', '.join(claims)}; all by default")
     parser.add_argument("--json", type=Path, help="where the raw numbers go; others there are kept")
     arguments = parser.parse_args()
+    for name in arguments.claims:
+        if name not in claims:
+            parser.error(f"unknown claim {name!r} (valid: {', '.join(claims)})")
     rows: dict[str, Any] = {}
     if arguments.json and arguments.json.is_file():
         rows = json.loads(arguments.json.read_text(encoding="utf-8"))
@@ -224,8 +227,13 @@ def _adapt(shift: str, measure: str, size: float | None) -> dict[str, Any]:
     def mean(first: int, last: int, values: np.ndarray = seen) -> np.ndarray:
         return np.nanmean(values[:, first:last], axis=1)
 
-    # Eight targets, each without feedback once in 64 trials.
+    # 64 trials hold eight without feedback, the last of each block of the eight targets in random
+    # order: 5.25 different targets on average.
     before, late = mean(1808, 2000), mean(2436, 2500)
+    # How far a field throws off an arm that has learnt nothing of it is not known beforehand, as it
+    # is of a rotation: its first 64 trials stand for it. So the `first` of a field is half of what
+    # the deviation fell from those to the next 64, and not to be compared with the rotation's.
+    # In `savings`, a difference of two such figures, the onset cancels.
     onset = mean(2000, 2064) if size is None else before + size
     gap = onset - before
     aftereffect = before - mean(2500, 2564)

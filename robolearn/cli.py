@@ -132,10 +132,12 @@ def import_(
     trust: Annotated[
         bool, typer.Option("--trust", help="Unpickle, which runs whatever code the files hold.")
     ] = False,
+    extensions: Extensions = None,
 ) -> None:
     """Make an agent of a stable-baselines3 file from elsewhere."""
     from robolearn.zoo.sb3_import import import_sb3
 
+    _load_extensions(extensions)
     folder = out or Path("runs") / file.stem
     import_sb3(kind, file, env, folder, sys.argv, normaliser=normaliser, trust=trust)
     _print_folder(folder)
@@ -302,7 +304,7 @@ def record(
         if len(agents) > 1:
             raise UserError(f"got {len(agents)} agents: add --compare to film them side by side")
         trained = load_trained(agents[0])
-        target = out or Path(f"{trained.folder.resolve().name}-film")
+        target = out or Path(f"{trained.file_name}-film")
         files = film_life(trained, target, shift or [], seed, seconds, after_s=after, brain=brain)
         keep_films(trained, files)
     for file in files:

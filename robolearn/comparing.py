@@ -26,6 +26,7 @@ from robolearn.errors import UserError
 from robolearn.tracking.atomic_file import write_atomically
 from robolearn.tracking.plain_values import to_strict_json
 from robolearn.tracking.progress import Progress
+from robolearn.tuning import JOURNAL
 from robolearn.worlds import load_world
 from robolearn.zoo import (
     WEIGHTS,
@@ -118,9 +119,11 @@ def compare_agents(
         command: kept with the result.
 
     Raises:
-        UserError: unknown agent or protocol, or a protocol that does not fit an env; or the ends of
-            the gap are not one recipe each in one env.
+        UserError: unknown agent or protocol, or a protocol that fits no env of theirs; or the ends
+            of the gap are not one recipe each in one env.
     """
+    if protocol_name is not None:
+        load_protocol(protocol_name)  # a mistyped name is one mistake, and not one of each env
     ends = [[load_trained(folder) for folder in find_runs([name])] for name in between or ()]
     trained = [load_trained(folder) for folder in find_runs(agents)]
     trained = _distinct([*trained, *(agent for end in ends for agent in end)])
@@ -131,11 +134,10 @@ def compare_agents(
         try:
             protocols[env] = protocol_of(env, protocol_name, episodes)
         except UserError as error:
-            # A protocol that was asked for by name and fits no agent at all is a mistake.
-            if agents and len(rows) == 1:
-                raise
             skipped.append(str(error))
             del rows[env]
+    if not rows:
+        raise UserError("; ".join(skipped))
     cache = LifeCache(default_path()) if use_cache else None
     evaluations = _evaluate_all(rows, protocols, seed, cache, command)
     boards, members = [], []
@@ -171,6 +173,8 @@ def compare(
     command: str,
 ) -> None:
     """Do what `compare_agents` does, print the leaderboards, and write the files."""
+    check_folder_of("--json", json_file)
+    check_folder_of("--csv", csv_file)
     found = compare_agents(
         agents, protocol, episodes=episodes, seed=seed, use_cache=use_cache, between=between,
         command=command,
@@ -189,8 +193,20 @@ def compare(
         console.print(f"one line a life: {csv_file}")
 
 
+def check_folder_of(option: str, file: Path | None) -> None:
+    """Check, before lives are lived, that the folder is there in which a file is to be written.
+
+    Raises:
+        UserError: there is none; the message names the option.
+    """
+    if file is not None and not file.resolve().parent.is_dir():
+        raise UserError(f"{option} {file}: there is no folder {file.resolve().parent}")
+
+
 def find_runs(agents: Sequence[str]) -> list[str | Path]:
     """Return the runs and zoo agents that are meant, those inside of folders in their order.
+
+    The trials of a tuning are no runs of the folder around it: only who names the tuning gets them.
 
     Raises:
         UserError: a folder holds no run with a trained agent, or there is nothing in the zoo.
@@ -206,7 +222,9 @@ def find_runs(agents: Sequence[str]) -> list[str | Path]:
         if not folder.is_dir() or (folder / "config.yaml").is_file():
             found.append(agent)
             continue
-        runs = sorted(path.parent for path in folder.rglob(WEIGHTS))
+        tunings = {path.parent for path in folder.rglob(JOURNAL)} - {folder}
+        weights = (path for path in folder.rglob(WEIGHTS) if tunings.isdisjoint(path.parents))
+        runs = sorted(path.parent for path in weights)
         if not runs:
             raise UserError(f"{agent} is no run folder, and holds none that was trained")
         found += runs

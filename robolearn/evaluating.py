@@ -12,7 +12,7 @@ from robolearn.adaptation.life_cache import LifeCache, default_path
 from robolearn.adaptation.protocol import Protocol
 from robolearn.adaptation.recipes import differences, recipe_of
 from robolearn.adaptation.table import print_evaluation, print_summary, summarise
-from robolearn.comparing import evaluate_trained, in_percent, protocol_of
+from robolearn.comparing import check_folder_of, evaluate_trained, in_percent, protocol_of
 from robolearn.errors import UserError
 from robolearn.mirroring import keep_evaluation
 from robolearn.tracking.atomic_file import write_atomically
@@ -42,8 +42,10 @@ def evaluate_agents(
         command: the command line word by word, kept with the result.
 
     Raises:
-        UserError: unknown agent, protocol or shift, or a folder with runs of several recipes.
+        UserError: unknown agent, protocol or shift, a folder with runs of several recipes, or no
+            folder for the JSON.
     """
+    check_folder_of("--json", json_file)
     console = Console(emoji=False, markup=False, highlight=False)
     evaluations = []
     runs = [load_trained(folder) for folder in _runs(agent)]

@@ -58,7 +58,7 @@ def live(agent, state, parameters, trials, seed=1, **switches):
         trial, ends = step // TRIAL, step % TRIAL == TRIAL - 1
         feedback.trial_end[:] = ends
         feedback.reward = rewards[trial] if ends else np.zeros(n, F)
-        feedback.context = types[trial]
+        feedback.context = types[trial] % agent.hyper.trial_types
     agent.finish(state, feedback, np.arange(n))
     return np.stack(actions)
 
@@ -177,6 +177,7 @@ def test_only_weights_into_the_units_that_act_learn_in_the_read_out_control():
     changed = (state.recurrent_weight != innate).any(axis=(0, 2))
     assert changed.tolist() == [True, True] + [False] * 12
     assert not make(plastic="none").is_plastic
+    assert not make(learning_rate=0).is_plastic
     assert agent.is_plastic
 
 
@@ -226,6 +227,17 @@ def test_mistakes_are_told_in_one_line(hyper, message):
     with pytest.raises(UserError, match=message) as error:
         make(**hyper)
     assert "\n" not in str(error.value)
+
+
+def test_a_type_of_trial_beyond_those_expected_is_told():
+    agent = make(trial_types=2)
+    parameters, state = born(agent)
+    feedback = Feedback.first(ROWS)
+    feedback.context[1], feedback.trial_end[:] = 2, [True, False, True]
+    agent.act(parameters, state, np.zeros((ROWS, 4), F), feedback)  # no trial of its has ended
+    feedback.trial_end[1] = True
+    with pytest.raises(UserError, match=r"agent\.trial_types = 2: .*expected at least 3$"):
+        agent.act(parameters, state, np.zeros((ROWS, 4), F), feedback)
 
 
 @pytest.mark.slow

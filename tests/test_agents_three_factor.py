@@ -98,6 +98,23 @@ def test_held_noise_changes_when_it_is_due_and_with_every_trial():
     assert len({noise[0], noise[3], noise[5]}) == 3
 
 
+def test_held_noise_is_off_as_soon_as_exploration_is():
+    agent, parameters, state = a_learner(hold_steps=3)
+    feedback = Feedback.first(3)
+    agent.act(parameters, state, np.zeros((3, 2), np.float32), feedback)
+    assert state.noise.all()
+    feedback.explore[1] = False
+    agent.act(parameters, state, np.zeros((3, 2), np.float32), feedback)
+    assert not state.noise[1].any()
+    assert state.noise[[0, 2]].all()
+
+
+def test_innate_weights_are_within_their_bound():
+    _, parameters, state = a_learner(weight_bound=0.05)
+    assert parameters["weight"].max() > 0.05
+    np.testing.assert_array_equal(state.weight, np.float32(0.05))
+
+
 def test_a_unit_can_drive_two_motors_against_each_other():
     agent, parameters, state = a_learner(synergies=[[1], [-1]])
     assert state.weight.shape == (3, 1, 2)
@@ -147,6 +164,7 @@ def test_the_population_code_peaks_at_the_preferred_value_and_sums_to_one():
         ({"aim": [2]}, "aim: element 2 (valid: 0 to 1)"),
         ({"aim": [0], "credit": "step"}, "aim: it is taken for a trial, so credit must be 'trial'"),
         ({"task_sets": 2}, "task_sets = 2: without aim there is one (valid: 1)"),
+        ({"expectation": float("nan")}, "expectation"),
         ({"rule": "heb"}, "did you mean 'hebb'"),
     ],
 )
@@ -161,7 +179,7 @@ def test_a_context_beyond_those_expected_is_told():
     agent, parameters, state = a_learner()
     feedback = Feedback.first(3)
     feedback.context[:] = 2
-    with pytest.raises(ValueError, match="contexts = 2"):
+    with pytest.raises(UserError, match=r"agent\.contexts = 2: .*context 2.* at least 3$"):
         agent.act(parameters, state, np.zeros((3, 2), np.float32), feedback)
 
 

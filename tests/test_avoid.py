@@ -151,6 +151,7 @@ def test_the_reflex_needs_eyes():
         ({"pillars": [3, 20]}, "up to 15 in 4 x 4 cells"),
         ({"cells": [5, 5], "pillars": [3, 20]}, "but the scene has 10"),
         ({"jitter": -1.0}, "jitter"),
+        ({"jitter": 0.4}, "jitter = 0.4: expected at most 0.375 m"),
     ],
 )
 def test_mistakes_are_told_in_one_line(kwargs: dict[str, Any], message: str):

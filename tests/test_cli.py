@@ -71,6 +71,12 @@ def test_the_help_fits_eighty_columns_and_cuts_no_sentence(robolearn: Callable[.
         (["list", "evns"], "did you mean 'envs'"),
         (["evaluate"], "Missing argument"),
         (["evaluate", "none"], "unknown run folder or zoo agent 'none'"),
+        (["evaluate", "none", "--json", "gone/x.json"], "--json gone/x.json: there is no folder"),
+        (["compare", "none", "--json", "gone/x.json"], "--json gone/x.json: there is no folder"),
+        (["compare", "none", "--csv", "gone/x.csv"], "--csv gone/x.csv: there is no folder"),
+        (["compare", "--protocol", "damge"], "did you mean 'damage'"),
+        (["report", "--protocol", "damge"], "did you mean 'damage'"),
+        (["import", "a", "--as", "ppo", "--env", "x", "--with", "no.py"], "no.py: no such file"),
         (["record", "none"], "unknown run folder or zoo agent 'none'"),
         (["record", "."], "unknown run folder or zoo agent '.'"),
     ],
@@ -222,6 +228,9 @@ def test_a_run_is_evaluated_and_recorded_from_any_folder(
     assert late.code == 2
     assert "past the end of life" in late.err
     assert robolearn("record", "../run", "--seconds", "-1").code == 2
+    monkeypatch.setattr("robolearn.filming.film_life", lambda _, out, *__, **___: [out])
+    monkeypatch.setattr("robolearn.mirroring.keep_films", lambda *_: None)
+    assert robolearn("record", "../run").out == "tiny-seed-0-film\n"
 
 
 def test_a_closed_pipe_ends_in_silence() -> None:

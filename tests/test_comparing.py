@@ -24,14 +24,15 @@ from robolearn.adaptation.leaderboard_table import closing_lines, print_leaderbo
 from robolearn.adaptation.life_cache import LifeCache, default_path
 from robolearn.adaptation.recipes import differences, labels
 from robolearn.adaptation.statistics import iqm
-from robolearn.comparing import compare_agents, protocol_of
+from robolearn.comparing import compare_agents, find_runs, protocol_of
 from robolearn.config import parse_config
 from robolearn.errors import UserError
 from robolearn.evaluating import evaluate_agents
 from robolearn.report.board import leaderboard
 from robolearn.report.heatmaps import condition_table
 from robolearn.training import train
-from robolearn.zoo import find_agent
+from robolearn.tuning import JOURNAL
+from robolearn.zoo import WEIGHTS, find_agent
 
 CONDITIONS = ["limb_damage:front_left:dead", "limb_damage:rear_left:locked"]
 LIVES = 2 * (2 + 2 * 2)  # episodes x (intact + conditions, live and frozen)
@@ -291,6 +292,19 @@ def test_a_folder_without_runs_and_a_protocol_for_another_env_are_refused(runs, 
         compare_agents([str(tmp_path)])
     with pytest.raises(UserError, match="does not apply to quadruped"):
         compare_agents([str(runs / "static")], "reversal")
+    with pytest.raises(UserError, match=r"apply to quadruped.*; .*apply to tmaze"):
+        compare_agents([str(runs / "static"), "reward_hebbian/tmaze"], "reaching_rotation")
+
+
+def test_the_trials_of_a_tuning_are_left_out_unless_it_is_named(tmp_path):
+    run, tuning = tmp_path / "seed-0", tmp_path / "tuning"
+    trial = tuning / "trial-0000"
+    for folder in (run, trial):
+        folder.mkdir(parents=True)
+        (folder / WEIGHTS).touch()
+    (tuning / JOURNAL).touch()
+    assert find_runs([str(tmp_path)]) == [run]
+    assert find_runs([str(tuning)]) == [trial]
 
 
 def test_recipes_of_one_name_are_told_apart_by_what_differs():

@@ -243,6 +243,12 @@ def test_the_cost_of_a_brain_worked_by_hand():
     mlp = make_agent("mlp", 10, 2, None, hidden=(5,))
     assert spikes_of(mlp, mlp.new_state(1)) is None
     assert graded_operations_per_s(mlp, 0.02) == pytest.approx((50 + 10) * 50)
+    # Weights that are drawn at birth are no genes: 200² in each substep, 200 · 4 of the inputs.
+    kind = "node_perturbation_recurrent"
+    drawn = make_agent(kind, 4, 1, None, units=200, substeps=1)
+    assert graded_operations_per_s(drawn, 0.02) == pytest.approx((40_000 + 800) / 0.02)
+    drawn = make_agent(kind, 4, 1, None, units=200, substeps=3)
+    assert graded_operations_per_s(drawn, 0.02) == pytest.approx((3 * 40_000 + 800) / 0.02)
 
 
 def test_spikes_are_counted_as_the_network_fires_them():

@@ -83,6 +83,8 @@ def test_what_a_body_in_a_plane_cannot_have_is_refused(cheetah: World):
         RobotVectorEnv("half_cheetah", healthy_height=(0.2, 1.0))
     with pytest.raises(UserError, match="unknown body 'trso'; did you mean 'torso'"):
         RobotVectorEnv("half_cheetah", root="trso")
+    with pytest.raises(UserError, match=r"healthy_height: expected the lower first, got \[1\.0,"):
+        RobotVectorEnv("ant", healthy_height=(1.0, 0.2))
     with pytest.raises(UserError, match="'survive' needs a healthy_height"):
         RobotVectorEnv("ant", healthy_height=None)
     rewards = {"forward": 1.0}

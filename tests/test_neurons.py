@@ -188,7 +188,8 @@ def test_kernel_gives_the_user_back_their_number_of_threads():
     assert numba.get_num_threads() == before
 
 
-def test_machine_code_older_than_the_neurons_is_forgotten(tmp_path, monkeypatch):
+@pytest.mark.parametrize("room", ["neurons", "plasticity", "agents"])
+def test_machine_code_older_than_the_neurons_is_forgotten(tmp_path, monkeypatch, room):
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     source = tmp_path / "cached_module.py"
     source.write_text("def double(x):\n    for i in range(x.size):\n        x[i] *= 2\n")
@@ -200,9 +201,17 @@ def test_machine_code_older_than_the_neurons_is_forgotten(tmp_path, monkeypatch)
     dispatcher = numba.njit(cache=True)(module.double)
     dispatcher(np.ones(2))
     (index,) = Path(str(dispatcher.stats.cache_path)).glob("cached_module.double-*.nbi")
+    package = tmp_path / "package"
+    sources = [package / part / "part.py" for part in ("neurons", "plasticity", "agents")]
+    for part in sources:
+        part.parent.mkdir(parents=True)
+        part.touch()
+        os.utime(part, (1000, 1000))
+    os.utime(index, (1500, 1500))
+    monkeypatch.setattr(compilation, "__file__", str(package / "neurons" / "compilation.py"))
     compilation._forget_outdated(dispatcher)
     assert index.exists()
-    os.utime(index, (0, 0))
+    os.utime(package / room / "part.py", (2000, 2000))
     compilation._forget_outdated(dispatcher)
     assert not index.exists()
 

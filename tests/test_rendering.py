@@ -1,14 +1,18 @@
 """Pictures show each individual in the body it has; where none can be had, one line says so."""
 
+import contextlib
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import gymnasium
+import mujoco.viewer
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from robolearn.envs import rendering
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError
 from robolearn.recording.gl import available_gl
@@ -93,6 +97,28 @@ def test_without_gl_one_line_names_the_remedies(monkeypatch: pytest.MonkeyPatch)
     finally:
         available_gl.cache_clear()
     assert "\n" not in str(error.value)
+
+
+def test_the_window_moves_the_scenery_too(monkeypatch: pytest.MonkeyPatch):
+    def launch(model: Any, data: Any, **_: Any) -> SimpleNamespace:
+        seen.append(data)
+        return SimpleNamespace(
+            is_running=lambda: True, lock=contextlib.nullcontext, sync=lambda: None,
+            close=lambda: None,
+        )  # fmt: skip
+
+    seen: list[Any] = []
+    monkeypatch.setattr(rendering, "_require_display", lambda: None)
+    monkeypatch.setattr(mujoco.viewer, "launch_passive", launch)
+    env = RobotVectorEnv("avoid", 2, render_mode="human")
+    env.reset(seed=0)
+    renderer = rendering.Renderer("human", env.world)
+    pillars = env.simulation.read("mocap_pos")
+    assert not np.array_equal(pillars[0], pillars[1])
+    for row in (0, 1):
+        renderer.show(env.simulation, row)
+        np.testing.assert_array_equal(seen[0].mocap_pos, pillars[row])
+    renderer.close()
 
 
 def test_without_a_display_human_rendering_says_so_and_is_not_offered(

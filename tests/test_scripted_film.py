@@ -8,7 +8,8 @@ import pytest
 from robolearn.definitions import definition_folder, definition_names, read_yaml
 from robolearn.envs import film
 from robolearn.envs.film import live_scripted, main
-from robolearn.envs.witness import film_camera
+from robolearn.envs.vector_env import RobotVectorEnv
+from robolearn.envs.witness import Witness, film_camera
 from robolearn.errors import UserError
 from robolearn.recording import Trajectory
 from robolearn.recording.captions import speed_text
@@ -41,6 +42,23 @@ def test_the_film_shows_the_ground_that_gave_way():
     assert event.title == "terrain steps 0.04"
 
 
+def test_what_comes_goes_and_comes_back_is_told_each_time():
+    """Two spans of one and the same shift: as values they are equal."""
+    name = "limb_damage:front_left:dead"
+    env = RobotVectorEnv(
+        "quadruped", 1, max_episode_steps=40, autoreset_mode="Disabled", threads=1,
+        shifts=[f"{name}@0.1s-0.2s", f"{name}@0.4s"],
+    )  # fmt: skip
+    env.reset(seed=0)
+    witness = Witness(env)
+    for step in range(30):
+        env.step(np.zeros((1, env.task.action_size), np.float32))
+        witness.see(step, 0.0)
+    told = [(event.onset_s, event.end_s) for event in witness.trajectory(0, "x", {}).shifts]
+    assert told == [(pytest.approx(0.1), pytest.approx(0.2)), (pytest.approx(0.4), None)]
+    assert [step for step, _ in witness.models] == [0, 5, 10, 20]
+
+
 def test_what_is_measured_is_told_in_its_unit():
     assert speed_text(0.5) == "0.50 m/s"
     assert speed_text(0.5, ("nearness to the target", "1")) == "nearness to the target 0.50"
@@ -59,6 +77,7 @@ def test_mazes_are_filmed_from_above_and_walkers_are_followed():
         (["quadruped"], "env quadruped: no scripted controller is known to drive it"),
         (["hexapod", "--controller", "tripod"], "did you mean 'tripod_gait'"),
         (["hexapod", "--seconds", "0"], "length of the life must be above 0 s, got 0"),
+        (["hexapod", "--seed", "-1"], "seed of the life must be 0 or more, got -1"),
         (["hexapod", "--seconds", "2", "--shift", "terrain@3s"], "past the end of life (2 s)"),
     ],
 )

@@ -28,7 +28,7 @@ def test_without_ray_one_line_names_the_remedy(monkeypatch: pytest.MonkeyPatch) 
         return real(name, *arguments, **keywords)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(UserError, match=r"pip install robolearn\[ray\]"):
+    with pytest.raises(UserError, match=r"pip install -e '\.\[ray\]'"):
         training._Session(tiny_config(learning={"workers": 1}))
 
 

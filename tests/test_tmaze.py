@@ -332,6 +332,7 @@ def test_trials_of_a_row_are_those_of_the_row_alone():
     [
         ({"arms": ["left", "rihgt"]}, "unknown place 'rihgt'; did you mean 'right'"),
         ({"arms": ["left"]}, "at least two places"),
+        ({"arms": ["left", "left"]}, "arms must be different places"),
         ({"switch_trials": [10, 90]}, "switch_trials must be a first and a last trial"),
         ({"first_side": 2}, "first_side must be below 2"),
         ({"probability": 0.3}, "probability"),

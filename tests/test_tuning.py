@@ -17,6 +17,7 @@ from robolearn import training
 from robolearn.cli import app
 from robolearn.config import load_config
 from robolearn.errors import UserError
+from robolearn.tracking import run_lock
 from robolearn.tracking.run import RunFolder
 from robolearn.tuning.space import override, parse_space
 from robolearn.tuning.study import TUNING_SEED_OFFSET, Tuning
@@ -133,6 +134,46 @@ def test_two_tunings_of_one_folder_share_its_trials(
     assert len({trial.value for trial in one.study.trials}) == 3
 
 
+def test_values_that_do_not_fit_the_brain_fail_their_trial_alone(
+    recipe: Path, capsys: pytest.CaptureFixture
+) -> None:
+    whole = ["learning.population=4", "learning.kind=cma_es"]
+    out = recipe.parent / "tuning"
+    tuned = Tuning(str(recipe), whole, ["agent.hidden=64,96"], out, COMMAND)
+    tuned.run(2)
+    assert tuned.counts() == {"fail": 2}
+    assert capsys.readouterr().err.count(": failed, learning.kind: cma_es searches genomes of") == 2
+
+
+def test_a_full_disk_fails_no_trial(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise UserError("cannot make folder") from OSError("No space left on device")
+
+    monkeypatch.setattr(training, "train", refuse)
+    tuned = tuning(recipe, SIGMA)
+    with pytest.raises(UserError, match="cannot make folder"):
+        tuned.run(1)
+    assert tuned.counts() == {"running": 1}
+
+
+def test_whoever_waits_to_hand_out_trials_waits_on(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned, waited = tuning(recipe, SIGMA), []
+    holder, real = run_lock.RunLock(tuned.out / "locks"), run_lock._lock_patiently
+
+    def wait(descriptor: int) -> bool:
+        if len(waited) == 2:
+            holder.release()
+        waited.append(descriptor)
+        return real(descriptor)
+
+    monkeypatch.setattr(run_lock, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(run_lock, "_lock_patiently", wait)
+    tuned._lock_all().release()
+    assert len(waited) == 3
+
+
 def test_poor_trials_are_pruned_below_the_median_and_told(
     reference: tuple[Tuning, str],
 ) -> None:
@@ -208,7 +249,7 @@ def test_without_optuna_one_line_says_what_to_install(
     recipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(UserError, match=r"pip install 'robolearn\[tune\]'"):
+    with pytest.raises(UserError, match=r"pip install -e '\.\[tune\]'"):
         tuning(recipe, SIGMA)
 
 

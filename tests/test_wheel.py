@@ -43,13 +43,18 @@ def test_its_only_top_level_name_is_robolearn(wheel: Path) -> None:
 
 def test_it_carries_every_definition_and_no_python_among_them(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    for kind, pattern in (
-        ("envs", "*/env.yaml"),
-        ("agents", "*/agent.yaml"),
-        ("configs", "*.yaml"),
+    for pattern in (
+        "envs/*/env.yaml",
+        "agents/*/agent.yaml",
+        "agents/*/trained/*/config.yaml",
+        "agents/*/trained/*/weights.safetensors",
+        "configs/*.yaml",
+        "configs/protocols/*.yaml",
     ):
-        for file in (CHECKOUT / kind).glob(pattern):
-            assert f"robolearn/_data/{file.relative_to(CHECKOUT)}" in names
+        files = [path.relative_to(CHECKOUT) for path in CHECKOUT.glob(pattern)]
+        assert files
+        assert {f"robolearn/_data/{file}" for file in files} <= names
+    assert {f"robolearn/report/page.{kind}" for kind in ("html", "css", "js")} <= names
     assert "robolearn/_data/envs/quadruped/scene.xml" in names
     assert "robolearn/py.typed" in names
     assert not [name for name in names if "/_data/" in name and name.endswith(".py")]

@@ -1,5 +1,6 @@
 """A trained agent, loaded by name or folder, acts as it did in its lifetimes; broken ones never."""
 
+import dataclasses
 import json
 import pickle
 import shutil
@@ -21,7 +22,16 @@ from robolearn.errors import UserError
 from robolearn.lifetime import Moment, live
 from robolearn.tracking.checkpoint import load_arrays, save_arrays
 from robolearn.tracking.run import RunFolder
-from robolearn.zoo import WEIGHTS, load_trained, make_env, make_validation_env, publish
+from robolearn.zoo import (
+    WEIGHTS,
+    is_zoo_entry,
+    load_trained,
+    make_env,
+    make_validation_env,
+    name_of,
+    publish,
+    zoo_entries,
+)
 
 CHECKOUT = Path(__file__).parent.parent
 SHIFT = "limb_damage:front_left:dead@0.2s"
@@ -269,6 +279,20 @@ def test_a_published_run_is_loaded_by_name(run: Path, agents_folder: Path):
     policy = robolearn.load("spiking/quadruped-tiny")
     assert policy.name == "spiking/quadruped-tiny"
     np.testing.assert_array_equal(policy.trained.genome, load_trained(run).genome)
+
+
+def test_runs_in_a_folder_called_trained_are_not_of_the_zoo(tmp_path: Path):
+    run = tmp_path / "trained" / "seed-0"
+    assert not is_zoo_entry(run)
+    assert name_of(run) == str(run)
+    assert all(is_zoo_entry(entry) for entry in zoo_entries())
+
+
+def test_files_about_an_agent_are_named_by_recipe_and_seed_without_a_dot(run: Path):
+    trained = load_trained(run)
+    other = dataclasses.replace(trained, config=tiny_config(name="walker-v0.2", seed=3))
+    assert (trained.file_name, other.file_name) == ("tiny-seed-0", "walker-v0-2-seed-3")
+    assert load_trained("spiking/quadruped-quickstart").file_name == "quadruped-quickstart"
 
 
 def test_the_metrics_of_a_zoo_agent_are_those_of_its_weights(copy: Path, agents_folder: Path):

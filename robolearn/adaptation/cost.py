@@ -1,11 +1,9 @@
 """What a brain costs while it acts: spikes and synaptic operations, over the whole of a life."""
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
-from robolearn.agents.protocol import Agent, spikes_of
+from robolearn.agents.protocol import Agent, graded_operations_of, spikes_of
 from robolearn.lifetime import Moment
 
 
@@ -15,7 +13,7 @@ class CostMeter:
     Args:
         agent: their kind of brain.
         n: number of individuals.
-        control_step_s: s, of brains without spikes, whose every synapse costs an operation a step.
+        control_step_s: s, of brains without spikes, which cost the same in every step.
     """
 
     def __init__(self, agent: Agent, n: int, control_step_s: float):
@@ -37,8 +35,6 @@ class CostMeter:
 def graded_operations_per_s(agent: Agent, control_step_s: float) -> float:
     """Return the synaptic operations of a brain without spikes per second of life.
 
-    Its synapses are the genes named "...weight", once for each copy in a brain of modules. Every
-    one is driven by a graded value and costs an operation in every control step.
+    A synapse costs one whenever a graded value drives it (`agents.protocol.graded_operations_of`).
     """
-    sizes = [gene.size for gene in agent.genome.genes if gene.name.endswith("weight")]
-    return getattr(agent, "copies", 1) * math.fsum(sizes) / control_step_s
+    return graded_operations_of(agent) / control_step_s

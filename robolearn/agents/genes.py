@@ -12,9 +12,11 @@ of single synapses are, and its slope is not: a unit of search in the first chan
 by as much as there, and as the first grows, so does what a unit in the second changes.
 """
 
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from robolearn.agents.protocol import Float, Gene, Parameters
 
@@ -70,6 +72,21 @@ def layer_genes(
         Gene(f"{name}.weight", (post, pre), scale=gain / pre**0.5, initial_std=initial_std),
         Gene(f"{name}.bias", (post,), scale=bias_scale, initial_mean=bias_mean / bias_scale),
     )
+
+
+def network_genes(sizes: NDArray[np.int64]) -> tuple[Gene, ...]:
+    """Return weights and biases of layers of `sizes`, from input to output, `layer_0` first.
+
+    The last layer starts small, so that motors start gently.
+    """
+    genes: list[Gene] = []
+    last = len(sizes) - 2
+    for layer, (pre, post) in enumerate(pairwise(sizes.tolist())):
+        gain, std = (0.5, QUIET) if layer == last else (1.0, 1.0)
+        genes += layer_genes(
+            f"layer_{layer}", post, pre, gain=gain, bias_scale=0.3, initial_std=std
+        )
+    return tuple(genes)
 
 
 def coefficient_shape(granularity: RuleGranularity, post: int, pre: int) -> tuple[int, int]:

@@ -33,6 +33,26 @@ def read_observation(observation: NDArray[Any], n: int, size: int) -> Float:
     return dense(observation)
 
 
+def check_contexts(kind: str, key: str, known: int, context: NDArray[np.int64]) -> None:
+    """Check that a brain of `kind` tells apart every context that the world tells, (n,).
+
+    Args:
+        kind: of the agent.
+        key: the hyperparameter that says how many it tells apart.
+        known: its value.
+        context: from 0.
+
+    Raises:
+        UserError: there is one beyond.
+    """
+    largest = int(context.max(initial=0))
+    if largest >= known:
+        raise UserError(
+            f"agent.{key} = {known}: the world told agent {kind!r} of context {largest}, counted "
+            f"from 0: expected at least {largest + 1}"
+        )
+
+
 def inverse_scale(input_scale: ArrayLike | None, size: int) -> Float:
     """Return 1 / input_scale, shape (o,); ones when no scale is given.
 

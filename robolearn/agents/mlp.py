@@ -1,7 +1,6 @@
 """The static network: tanh layers, y = tanh(W x + b), that do not change within a life."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -9,7 +8,7 @@ from annotated_types import Interval, Len
 from numba import prange
 from numpy.typing import ArrayLike, NDArray
 
-from robolearn.agents.genes import QUIET, layer_genes
+from robolearn.agents.genes import network_genes
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
 from robolearn.agents.protocol import Feedback, Float, Genome, Parameters
 from robolearn.agents.reflex import Reflex
@@ -60,7 +59,7 @@ class MLP:
         self.action_size = action_size
         self.sizes = np.array([observation_size, *self.hyper.hidden, action_size], np.int64)
         self._inverse_scale = inverse_scale(input_scale, observation_size)
-        self._genome = rate_network_genome(self.sizes)
+        self._genome = Genome(network_genes(self.sizes))
 
     @property
     def is_plastic(self) -> bool:
@@ -110,18 +109,6 @@ class MLP:
 
     def finish(self, state: MLPState, feedback: Feedback, ids: NDArray[np.int64]) -> None:
         """Hand over the last reward: a static network has no use for it."""
-
-
-def rate_network_genome(sizes: NDArray[np.int64]) -> Genome:
-    """Return the genes of tanh layers; the last starts small, so that motors start gently."""
-    genes = []
-    last = len(sizes) - 2
-    for layer, (pre, post) in enumerate(pairwise(sizes.tolist())):
-        gain, std = (0.5, QUIET) if layer == last else (1.0, 1.0)
-        genes += layer_genes(
-            f"layer_{layer}", post, pre, gain=gain, bias_scale=0.3, initial_std=std
-        )
-    return Genome(tuple(genes))
 
 
 def join_layers(genes: Parameters) -> Parameters:

@@ -27,6 +27,7 @@ from robolearn.agents.protocol import (
     Parameters,
     Spikes,
     Trace,
+    graded_operations_of,
     spikes_of,
     traces_of,
 )
@@ -103,6 +104,11 @@ class Modular:
             name: trace._replace(values=trace.values.reshape(len(trace.values) // self.copies, -1))
             for name, trace in traces_of(self.module, state).items()
         }
+
+    @property
+    def graded_operations(self) -> int:
+        """Synaptic operations of all modules in a control step."""
+        return self.copies * graded_operations_of(self.module)
 
     def spikes(self, state: Any) -> Spikes | None:
         """Return the spikes of all modules of an individual; None for modules without spikes."""

@@ -12,7 +12,7 @@ import numpy as np
 from annotated_types import Interval
 from numpy.typing import ArrayLike, NDArray
 
-from robolearn.agents.inputs import dense, inverse_scale, read_observation
+from robolearn.agents.inputs import check_contexts, dense, inverse_scale, read_observation
 from robolearn.agents.node_perturbation_recurrent_kernel import (
     BIAS,
     Constants,
@@ -160,7 +160,13 @@ class NodePerturbationRecurrent:
     @property
     def is_plastic(self) -> bool:
         """Whether weights change in life."""
-        return self.hyper.plastic != "none"
+        return self.hyper.plastic != "none" and self.hyper.learning_rate > 0
+
+    @property
+    def graded_operations(self) -> int:
+        """Synaptic operations of a control step: N² in each of its substeps, N·o for the inputs."""
+        units = self.hyper.units
+        return self.hyper.substeps * units * units + units * self.observation_size
 
     @property
     def genome(self) -> Genome:
@@ -219,7 +225,11 @@ class NodePerturbationRecurrent:
     def act(
         self, parameters: Parameters, state: RecurrentState, observation: Float, feedback: Feedback
     ) -> Float:
-        """Return actions (n, a) in [-1, 1] and advance `state`; rows not alive get zero."""
+        """Return actions (n, a) in [-1, 1] and advance `state`; rows not alive get zero.
+
+        Raises:
+            UserError: the context of a trial that has ended is none of `trial_types`.
+        """
         del parameters
         n = state.potential.shape[0]
         action = np.empty((n, self.action_size), np.float32)
@@ -274,10 +284,12 @@ class NodePerturbationRecurrent:
         np.copyto(state.trial_error, total, where=rows)
         over = feedback.trial_end & rows
         if over.any():
+            known = self.hyper.trial_types
+            check_contexts(self.kind, "trial_types", known, feedback.context[over])
             end_trials(
                 over,
                 self._learns(state, feedback),
-                np.ascontiguousarray(feedback.context, np.int64) % self.hyper.trial_types,
+                np.ascontiguousarray(feedback.context, np.int64),
                 state.recurrent_weight,
                 state.initial,
                 state.potential,

@@ -4,14 +4,13 @@ It acts as `predict(deterministic=True)` does, without torch and without noise.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Interval, Len
 from numpy.typing import ArrayLike, NDArray
 
-from robolearn.agents.genes import QUIET, layer_genes
+from robolearn.agents.genes import network_genes
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
 from robolearn.agents.mlp import join_layers
 from robolearn.agents.policy_kernel import act_feed_forward
@@ -135,15 +134,3 @@ def normaliser_genes(size: int) -> tuple[Gene, Gene]:
 def express_normaliser(genes: Parameters) -> Parameters:
     """Turn the genes of `normaliser_genes` into `mean` and `inverse_std`."""
     return {"mean": genes["normaliser.mean"], "inverse_std": np.exp(-genes["normaliser.log_std"])}
-
-
-def network_genes(sizes: NDArray[np.int64]) -> tuple[Gene, ...]:
-    """Return weights and biases of all layers, `layer_0` first."""
-    genes: list[Gene] = []
-    last = len(sizes) - 2
-    for layer, (pre, post) in enumerate(pairwise(sizes.tolist())):
-        gain, std = (0.5, QUIET) if layer == last else (1.0, 1.0)
-        genes += layer_genes(
-            f"layer_{layer}", post, pre, gain=gain, bias_scale=0.3, initial_std=std
-        )
-    return tuple(genes)

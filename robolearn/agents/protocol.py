@@ -186,6 +186,18 @@ def traces_of(agent: Agent, state: Any) -> dict[str, Trace]:
     return {} if declared is None else declared(state)
 
 
+def graded_operations_of(agent: Agent) -> int:
+    """Return the synaptic operations of a brain without spikes in a control step.
+
+    That is its attribute `graded_operations`, which a kind may leave out whose synapses are the
+    genes named "...weight", each driven once in a control step.
+    """
+    stated = getattr(agent, "graded_operations", None)
+    if stated is not None:
+        return stated
+    return sum(gene.size for gene in agent.genome.genes if gene.name.endswith("weight"))
+
+
 def spikes_of(agent: Agent, state: Any) -> Spikes | None:
     """Return how much `agent` spikes; None for a brain without spikes.
 

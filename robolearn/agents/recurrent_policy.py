@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from robolearn.agents.genes import network_genes
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
 from robolearn.agents.mlp import join_layers
 from robolearn.agents.policy import (
@@ -17,7 +18,6 @@ from robolearn.agents.policy import (
     Hidden,
     Width,
     express_normaliser,
-    network_genes,
     normaliser_genes,
 )
 from robolearn.agents.policy_kernel import act_recurrent

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from robolearn.agents.inputs import dense, inverse_scale, read_observation
+from robolearn.agents.inputs import check_contexts, dense, inverse_scale, read_observation
 from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters, Trace
 from robolearn.agents.three_factor_hyperparameters import ThreeFactorHyperparameters
 from robolearn.agents.three_factor_kernel import (
@@ -96,7 +96,8 @@ class ThreeFactor:
         e ← λ e + f x / hold_steps,  f = u (hebb) or ξ / σ² (node_perturbation)
     and when reward is heard, with R its sum since the last time and M = R - prediction:
         W ← bound(W + η M e)
-    A trial's end clears e.
+    A trial's end clears e. Where exploration is switched off, ξ is 0 at once; an aim that was taken
+    holds until its trial ends.
 
     Where there is an aim, elements o_a of o are displaced for a whole trial, from their values at
     its start, and the aim learns from the same M:
@@ -196,7 +197,8 @@ class ThreeFactor:
         expected = self.hyper.expectation
         state.expectation[ids] = expected or 0.0
         state.expects[ids] = expected is not None
-        state.weight[ids] = parameters["weight"][ids]
+        bound = self.hyper.weight_bound
+        state.weight[ids] = np.clip(parameters["weight"][ids], -bound, bound)
         state.key[ids] = draw_keys(rngs)
 
     def act(
@@ -209,11 +211,12 @@ class ThreeFactor:
         """Return actions (n, a) in [-1, 1], learn and advance `state`; rows not alive get zero.
 
         Raises:
-            ValueError: a context that is none of `contexts`.
+            UserError: a context that is none of `contexts`.
         """
         n = len(state.age)
         action = np.empty((n, self.action_size), np.float32)
-        self._check_contexts(feedback)
+        if self.hyper.prediction == "context":
+            check_contexts(self.kind, "contexts", self.hyper.contexts, feedback.context)
         act_three_factor(
             read_observation(observation, n, self.observation_size),
             self._inverse_scale,
@@ -267,15 +270,6 @@ class ThreeFactor:
             traces["weights of the aims"] = Trace(state.aim_weight.reshape(n, -1), kind="weight")
             traces["task set in use"] = Trace(state.task_set[:, None].astype(np.float32))
         return traces
-
-    def _check_contexts(self, feedback: Feedback) -> None:
-        if self.hyper.prediction == "context":
-            largest = int(feedback.context.max(initial=0))
-            if largest >= self.hyper.contexts:
-                raise ValueError(
-                    f"agent {self.kind!r}: contexts = {self.hyper.contexts}, but the world tells "
-                    f"of context {largest}: expected at least {largest + 1}"
-                )
 
 
 def _constants(hyper: ThreeFactorHyperparameters, inverse_scales: Float, a: int) -> Constants:

@@ -67,7 +67,7 @@ class ThreeFactorHyperparameters:
     credit: Literal["trial", "step"] = "trial"
     prediction: Literal["none", "global", "context", "critic"] = "context"
     contexts: Annotated[int, Interval(ge=1, le=10_000)] = 1
-    expectation: float | None = None
+    expectation: Annotated[float, Interval(ge=-1e6, le=1e6)] | None = None
     prediction_rate: Fraction = 0.2
     discount: Fraction = 0.9
     learning_rate: Annotated[float, Interval(ge=0, le=1e6)] = 0.01

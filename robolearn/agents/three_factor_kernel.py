@@ -136,7 +136,7 @@ def act_three_factor(
                 displace(x, constants.aim, aim_shift[row])
                 _encode_features(x, constants, present)
             features[row] = present
-            if trial_age[row] % constants.hold_steps == 0:
+            if trial_age[row] % constants.hold_steps == 0 or not explore[row]:
                 size = constants.exploration if explore[row] else ZERO
                 for i in range(noise.shape[1]):
                     noise[row, i] = size * normal_at(key[row], age[row], i)

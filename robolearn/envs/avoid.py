@@ -64,6 +64,12 @@ class AvoidParameters:
                 f"{self.cells[0]} x {self.cells[1]} cells of which one is the start, got "
                 f"{list(self.pillars)}"
             )
+        widest = min(half / n for half, n in zip(self.room[2:], self.cells, strict=True))
+        if self.jitter > widest:
+            raise UserError(
+                f"jitter = {self.jitter}: expected at most {widest:g} m, half the smaller side of "
+                f"a cell: pillars would leave the room"
+            )
         if not self.beams_deg:
             raise UserError("beams_deg must hold at least one angle")
 

@@ -157,7 +157,6 @@ class DelayedMatch(Task):
         """Draw the key of each life from its stream, and begin its first trial."""
         self._keys[ids] = [rng.integers(2**64, dtype=np.uint64) for rng in rngs]
         self._trial[ids] = 0
-        self.arrays["rewarded_side"][ids] = OWN
         qpos = self._begin_trial(ids)
         self.simulation.reset(ids, qpos, np.zeros_like(qpos))
         self._show(ids)

@@ -36,10 +36,13 @@ def live_scripted(
         life_s: its greatest length, s.
 
     Raises:
-        UserError: an unknown name, a shift that does not fit, or a life without a length.
+        UserError: an unknown name, a shift that does not fit, a life without a length, or a
+            negative seed.
     """
     if not 0 < life_s < float("inf"):
         raise UserError(f"the length of the life must be above 0 s, got {life_s:g}")
+    if seed < 0:
+        raise UserError(f"the seed of the life must be 0 or more, got {seed}")
     world = load_world(name)
     known = world.definition.get("scripted", [])
     if controller is None and not known:

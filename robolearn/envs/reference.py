@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robolearn.definitions import data_folder, definition_folder, definition_names
+from robolearn.definitions import data_folder, definition_folder
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError, unknown_name
 
@@ -98,8 +98,6 @@ def write_reference(name: str, lives: int = LIVES) -> Path:
 
 
 def _make(name: str, lives: int, variant: str | None = None) -> RobotVectorEnv:
-    if name not in definition_names("envs"):
-        definition_folder("envs", name)
     env = RobotVectorEnv(name, lives, autoreset_mode="Disabled", variant=variant)
     env.max_episode_steps = env.world.definition.get("max_episode_steps")
     if env.max_episode_steps is None:

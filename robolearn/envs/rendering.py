@@ -96,7 +96,8 @@ class _Window:
             if version != self._version:
                 simulation.model_of(row, self._model)
                 self._version = version
-            pose(self._model, self._data, simulation.qpos[row])
+            scenery = simulation.read("mocap_pos")[row]
+            pose(self._model, self._data, simulation.qpos[row], scenery)
         self._viewer.sync()
 
     def close(self) -> None:

@@ -40,6 +40,12 @@ class RunParameters:
     reset_noise: Annotated[float, Interval(ge=0, le=10)] = 0.1
     skipped_qpos: Annotated[int, Interval(ge=0, le=7)] = 2
 
+    def __post_init__(self) -> None:
+        if self.healthy_height is not None:
+            low, high = self.healthy_height
+            if not low < high:
+                raise UserError(f"healthy_height: expected the lower first, got [{low}, {high}]")
+
 
 class Run(Task):
     """Run forward as fast as possible.

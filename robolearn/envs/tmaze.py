@@ -72,6 +72,8 @@ class TMazeParameters:
     def __post_init__(self) -> None:
         if len(self.arms) < 2:
             raise UserError(f"arms must name at least two places, got {list(self.arms)}")
+        if len(set(self.arms)) < len(self.arms):
+            raise UserError(f"arms must be different places, got {list(self.arms)}")
         if self.first_side is not None and self.first_side >= len(self.arms):
             raise UserError(f"first_side must be below {len(self.arms)}, got {self.first_side}")
         if not self.beams_deg:

@@ -27,13 +27,13 @@ def tripod_gait(env: RobotVectorEnv) -> Callable[[NDArray[np.floating]], NDArray
         UserError: the body has no clock, or legs of another kind.
     """
     legs = list(env.world.legs.values())
-    slices = {part.name: part for part in env.task.observation_slices}
+    slices = env.task.interface.slices
     if "clock" not in slices or any(len(leg.motors) != 3 for leg in legs):
         raise UserError(f"env {env.world.name}: a tripod gait needs a clock and legs of 3 motors")
     coxa, femur = (np.array([leg.motors[k] for leg in legs]) for k in (0, 1))
     # Legs come in pairs, left before right, from front to rear.
     offset = np.array([0.5 * ((i // 2 + i) % 2) for i in range(len(legs))])  # of a cycle
-    clock = sum(part.size for part in env.task.observation_slices) - slices["clock"].size
+    clock = slices["clock"].start
 
     def act(observation: NDArray[np.floating]) -> NDArray[np.float32]:
         phase = np.arctan2(observation[:, clock], observation[:, clock + 1]) / (2 * np.pi)

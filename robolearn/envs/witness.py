@@ -32,7 +32,7 @@ class Witness:
         self._mocap_pos: list[np.ndarray] = []  # (nmocap, 3) each
         self._performance: list[float] = []
         self._reward: list[float] = []
-        self._spans: dict[Shift, tuple[int, int | None]] = {}
+        self._spans: list[tuple[Shift, int, int | None]] = []  # one shift may come again
         self._active: list[Shift] | None = None
         self._first_step = 0  # of the life
 
@@ -44,10 +44,12 @@ class Witness:
         if active != self._active:
             self.models.append((step - self._first_step, self.env.simulation.model_of(0)))
             begun = {one.shift: one.onset_step for one in self.env.schedule.active[0]}
-            for shift in set(active) - set(self._active or []):
-                self._spans[shift] = (begun[shift], None)
-            for shift in set(self._active or []) - set(active):
-                self._spans[shift] = (self._spans[shift][0], step)
+            self._spans = [
+                (shift, begin, step if end is None and shift not in active else end)
+                for shift, begin, end in self._spans
+            ]
+            before = self._active or []
+            self._spans += [(shift, begun[shift], None) for shift in active if shift not in before]
             self._active = active
         self._qpos.append(self.env.simulation.qpos[0].copy())
         self._mocap_pos.append(self.env.simulation.read("mocap_pos")[0].copy())
@@ -84,7 +86,7 @@ class Witness:
                 legs=shift.legs(world),
                 bodies=hurt_bodies(shift, world),
             )
-            for shift, (begin, end) in sorted(self._spans.items(), key=lambda item: item[1][0])
+            for shift, begin, end in sorted(self._spans, key=lambda span: span[1])
         ]
 
 

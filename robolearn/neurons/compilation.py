@@ -72,13 +72,13 @@ def kernel(function: F) -> F:
 
 
 def _forget_outdated(dispatcher: Dispatcher) -> None:
-    """Delete cached machine code that is older than the neurons and rules it was made of.
+    """Delete cached machine code that is older than the neurons, rules and agents it was made of.
 
     numba looks only at the file of the kernel itself, not at the functions that it calls.
     """
     package = Path(__file__).resolve().parent.parent
-    sources = [*package.glob("neurons/*.py"), *package.glob("plasticity/*.py")]
-    newest = max(source.stat().st_mtime for source in sources)
+    rooms = ("neurons", "plasticity", "agents")
+    newest = max(file.stat().st_mtime for room in rooms for file in (package / room).glob("*.py"))
     name = f"{Path(dispatcher.py_func.__code__.co_filename).stem}.{dispatcher.py_func.__name__}"
     for index in Path(str(dispatcher.stats.cache_path)).glob(f"{name}-*.nbi"):
         try:

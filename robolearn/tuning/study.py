@@ -8,7 +8,6 @@
 import math
 import os
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from robolearn.sections import Config
 from robolearn.tracking.atomic_file import make_folder
 from robolearn.tracking.run import RunFolder
 from robolearn.tracking.run_lock import RunLock, is_locked
+from robolearn.tuning import JOURNAL
 from robolearn.tuning.space import override, parse_space
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ TUNING_SEED_OFFSET = 1_000_000
 # The median of fewer trials says little, and so does a score of the first fifth of a budget.
 _TRIALS_BEFORE_PRUNING = 4
 _PERCENT_BEFORE_PRUNING = 20
-_JOURNAL = "journal.log"
 
 
 class Tuning:
@@ -108,7 +107,7 @@ class Tuning:
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
 
-        journal = self.out / _JOURNAL
+        journal = self.out / JOURNAL
         if self.out.is_dir() and not journal.exists():
             strange = sorted(path.name for path in self.out.iterdir() if path.name != "locks")
             if strange:
@@ -192,8 +191,11 @@ class Tuning:
             _say(f"trial {trial.number}: pruned at {score:.4g}, below the median of the others")
             return
         except (ArithmeticError, RuntimeError, ValueError) as error:
-            if isinstance(error, UserError):
-                raise  # a full disk is no fault of these values
+            # Values are refused before there is a folder; a full disk, or another process in the
+            # folder, is no fault of theirs.
+            theirs = not folder.exists() and not isinstance(error.__cause__, OSError)
+            if isinstance(error, UserError) and not theirs:
+                raise
             self.study.tell(trial, state=TrialState.FAIL)
             _say(f"trial {trial.number}: failed, {' '.join(str(error).split())}")
             return
@@ -248,9 +250,12 @@ class Tuning:
 
     def _lock_all(self) -> RunLock:
         """Wait for the right to hand out trials, which others hold for moments only."""
-        while is_locked(self.out / "locks"):
-            time.sleep(0.05)
-        return RunLock(self.out / "locks")
+        while True:
+            try:
+                return RunLock(self.out / "locks")
+            except UserError as error:
+                if error.__cause__ is not None:  # no other process, but the system
+                    raise
 
 
 def _sampler(seed: int, number: int) -> Any:

@@ -47,6 +47,13 @@ class TrainedAgent:
     folder: Path
 
     @property
+    def file_name(self) -> str:
+        """How the names of files about it begin, without dots: `quickstart-seed-0`."""
+        own = f"{self.config.name}-seed-{self.config.seed}"
+        name = self.folder.resolve().name if is_zoo_entry(self.folder) else own
+        return name.replace(".", "-")
+
+    @property
     def env_name(self) -> str:
         """Folder of its env under `envs/`."""
         return env_name(self.config.env.id)
@@ -259,10 +266,12 @@ def zoo_entries() -> Iterator[Path]:
 def name_of(folder: Path) -> str:
     """Return the name of a zoo entry (`spiking/quadruped-quickstart`) or run folder."""
     if is_zoo_entry(folder):
-        return f"{folder.parent.parent.name}/{folder.name}"
+        place = folder.resolve()
+        return f"{place.parent.parent.name}/{place.name}"
     return str(folder)
 
 
 def is_zoo_entry(folder: Path) -> bool:
     """Return whether a trained agent's folder is of the zoo, and no run."""
-    return folder.parent.name == "trained"
+    place = folder.resolve().parent
+    return place.name == "trained" and data_folder("agents").resolve() in place.parents
