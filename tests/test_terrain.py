@@ -37,7 +37,9 @@ def individuals(texts: list[str | None], name: str = "quadruped") -> tuple[Simul
     for i, text in enumerate(texts):
         if text is not None:
             kind, form, depth, *turn = text.split(":")
-            shift = make_shift(kind, world, form=form, depth=depth, turn=turn[0] if turn else 0)
+            shift = make_shift(
+                kind, world, form=form, depth=float(depth), turn=float(turn[0]) if turn else 0
+            )
             schedule.begin(shift, np.array([i]))
     put(simulation, 0.0, 0.0)
     return simulation, schedule
@@ -207,7 +209,7 @@ def test_ground_that_gives_way_drops_the_robot_and_ground_that_returns_lifts_it(
     fields = world_of(name).terrain
     assert fields is not None
     depth = fields.depths[-1]
-    shift = make_shift("terrain", world_of(name), form="steps", depth=depth)
+    shift = make_shift("terrain", world_of(name), form="steps", depth=float(depth))
     simulation, schedule = individuals([None] * 2, name)
     put(simulation, 1.5 * fields.half_side, 0.0)  # beyond the field, where it is level
     drop = depth + 0.05 * fields.grain

@@ -24,13 +24,13 @@ def keys_after_trials(seeds: list[int], texts: list[str], trials: int) -> list[l
     """Return the keys of the random streams that act in each life when `trials` have ended."""
     n = len(seeds)
     env = RobotVectorEnv("tmaze", n, max_episode_steps=100, autoreset_mode="Disabled", threads=1)
-    env.reset(seed=seeds)
+    env.reset(seed=list[int | None](seeds))
     plans, never = parse_shifts(texts), np.full(n, NEVER)
     clock = TrialClock(env.world, [plans] * n, np.array(seeds), never, TRIALS)
     yes = np.ones(n, np.bool_)
     infos = {"trial_end": yes, "trial_score": np.ones(n)}
     for step in range(trials):
-        clock(Moment(step, env, None, np.zeros((n, 2)), np.zeros(n), infos, yes))
+        clock(Moment(step, env, None, np.zeros((n, 2), np.float32), np.zeros(n), infos, yes))
     return [[active.key for active in row] for row in env.schedule.active]
 
 
