@@ -19,6 +19,7 @@ from robolearn.recording.brain_figure import MOST_MOMENTS
 from robolearn.shifts import parse_shifts
 from robolearn.tracking.provenance import describe_software
 from robolearn.zoo import TrainedAgent, load_trained, make_env
+from robolearn.zoo.trained_agent import is_zoo_entry
 
 
 def film_life(
@@ -171,8 +172,7 @@ def _stride(env: RobotVectorEnv, first: int, moments: int | None) -> int:
 def _names(agents: Sequence[TrainedAgent]) -> list[str]:
     """Return a name for every agent: recipe and seed, or that in the zoo, with a count if equal."""
     names = [
-        trained.name if trained.folder.parent.name == "trained" else _title(trained)
-        for trained in agents
+        trained.name if is_zoo_entry(trained.folder) else _title(trained) for trained in agents
     ]
     return [
         f"{name} ({names[: i + 1].count(name)})" if names.count(name) > 1 else name

@@ -48,3 +48,19 @@ def robolearn(
         return Result(end.value.code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def trotted():
+    """The evaluation of a walker that never learns."""
+    from trot import run
+
+    return run(command="robolearn evaluate trot")
+
+
+@pytest.fixture(scope="session")
+def learned():
+    """The evaluation of a walker that stands still as soon as its plasticity is frozen."""
+    from trot import PlasticTrot, run
+
+    return run(PlasticTrot())

@@ -20,16 +20,6 @@ from robolearn.errors import UserError
 from robolearn.shifts import parse_shifts
 
 
-@pytest.fixture(scope="module")
-def trotted():
-    return run(command="robolearn evaluate trot")
-
-
-@pytest.fixture(scope="module")
-def learned():
-    return run(PlasticTrot())
-
-
 def lives(evaluation, name, frozen=False):
     return [x for x in evaluation.lives if (x.condition, x.frozen) == (name, frozen)]
 

@@ -7,23 +7,13 @@ import re
 
 import pytest
 from rich.console import Console
-from trot import NOTHING, PlasticTrot, condition, run
+from trot import NOTHING, condition, run
 
 from robolearn.adaptation.leaderboard import Figure, Member, make_leaderboard
 from robolearn.adaptation.paired_lives import INTACT
 from robolearn.adaptation.protocol import Protocol
 from robolearn.adaptation.table import print_evaluation, print_summary, span, summarise
 from robolearn.errors import UserError
-
-
-@pytest.fixture(scope="module")
-def trotted():
-    return run(command="robolearn evaluate trot")
-
-
-@pytest.fixture(scope="module")
-def learned():
-    return run(PlasticTrot())
 
 
 def printed(show, what):
