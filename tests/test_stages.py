@@ -54,6 +54,22 @@ def test_the_best_agent_of_an_easier_stage_gives_way(tmp_path: Path):
     assert not np.array_equal(load_trained(run).genome, easy)
 
 
+def test_a_stage_is_the_same_whatever_the_order_of_its_keys(tmp_path: Path):
+    limp = {"kind": "motor_gain", "target": "all", "gain": 0.0, "iterations": [1, None]}
+    run = tmp_path / "run"
+    training.train(tiny_config(env={"shifts": [limp]}, learning={"generations": 2}), run, COMMAND)
+    best = load_trained(run).genome
+    content = yaml.safe_load((run / "config.yaml").read_text())
+    content["learning"]["generations"] = 4
+    content["env"]["shifts"] = [dict(reversed(list(limp.items())))]
+    (run / "config.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    assert training.resume(run, COMMAND) is True
+    validated = [json.loads(x) for x in (run / "metrics.jsonl").read_text().splitlines()]
+    scores = [line["validation/score"] for line in validated if "validation/score" in line]
+    assert scores[0] > scores[1]
+    np.testing.assert_array_equal(load_trained(run).genome, best)
+
+
 def test_a_later_stage_whose_sense_does_not_exist_is_told_before_the_run(tmp_path: Path):
     late = {"kind": "sensor_noise", "part": "typo", "deviation": 1.0, "iterations": [1, None]}
     config = tiny_config(env={"shifts": [late, {"kind": "friction", "iterations": [3, None]}]})

@@ -149,7 +149,8 @@ class Evolution:
             The lives and whether this is the best genome so far.
         """
         genome = self.genome
-        judged_under = json.dumps([plan.to_mapping() for plan in env.schedule.plans[-1]])
+        stage = [plan.to_mapping() for plan in env.schedule.plans[-1]]
+        judged_under = json.dumps(stage, sort_keys=True)  # the order in a file says nothing
         if judged_under != self.judged_under:  # a larger budget may end in another stage
             self.best_score, self.judged_under = -np.inf, judged_under
         lives = validation_lives(env, self.agent, genome, self.seed)
