@@ -20,7 +20,7 @@ test: $(VENV)/.developed
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-slow: $(VENV)/.developed
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 -m slow
 
 check: $(VENV)/.developed
 	$(BIN)/ruff check .

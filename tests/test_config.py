@@ -170,6 +170,23 @@ def test_every_shipped_recipe_is_valid_and_its_brain_fits_its_world(path: Path):
     assert config.name == path.stem
 
 
+@pytest.mark.parametrize("kind", ["reward_hebbian", "r_stdp", "node_perturbation_recurrent"])
+def test_who_learns_from_trials_is_refused_where_there_are_none(kind: str):
+    walk, reach = (
+        parse_config({**tiny_mapping(), "env": {"id": world}, "agent": {"kind": kind}}, "tiny")
+        for world in ("robolearn/Quadruped-v0", "robolearn/Reach-v0")
+    )
+    with pytest.raises(UserError, match=rf"'{kind}': it learns when a trial ends.*Quadruped-v0"):
+        build_agent(walk, make_env(walk, 1))
+    assert build_agent(reach, make_env(reach, 1)).kind == kind
+
+
+@pytest.mark.parametrize("way", [{"learning_rate": 0.0}, {"credit": "step"}])
+def test_who_learns_from_steps_or_not_at_all_may_live_without_trials(way: dict[str, Any]):
+    walk = parse_config({**tiny_mapping(), "agent": {"kind": "reward_hebbian", **way}}, "tiny")
+    assert build_agent(walk, make_env(walk, 1)).kind == "reward_hebbian"
+
+
 @pytest.mark.parametrize("source", ["quickstrat", "nowhere/quickstart", ".", "/"])
 def test_a_recipe_that_is_not_there_is_answered_with_those_that_are(source: str):
     with pytest.raises(UserError, match=r"unknown config file or recipe .*\(valid: .*quickstart"):

@@ -106,6 +106,11 @@ class Modular:
         }
 
     @property
+    def learns_by_trial(self) -> bool:
+        """Whether the modules learn when a trial ends, and not before."""
+        return getattr(self.module, "learns_by_trial", False)
+
+    @property
     def graded_operations(self) -> int:
         """Synaptic operations of all modules in a control step."""
         return self.copies * graded_operations_of(self.module)

@@ -163,6 +163,11 @@ class NodePerturbationRecurrent:
         return self.hyper.plastic != "none" and self.hyper.learning_rate > 0
 
     @property
+    def learns_by_trial(self) -> bool:
+        """Whether it learns when a trial ends, and so never in a life without trials."""
+        return self.is_plastic
+
+    @property
     def graded_operations(self) -> int:
         """Synaptic operations of a control step: N² in each of its substeps, N·o for the inputs."""
         units = self.hyper.units

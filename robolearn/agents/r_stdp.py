@@ -193,6 +193,11 @@ class RSTDP:
         return self.hyper.learning_rate > 0
 
     @property
+    def learns_by_trial(self) -> bool:
+        """Whether it learns when a trial ends, and so never in a life without trials."""
+        return self.is_plastic and self.hyper.judgement == "trial"
+
+    @property
     def genome(self) -> Genome:
         """The layout of the flat vector that learners search: the weights and currents at birth."""
         return self._genome

@@ -144,6 +144,11 @@ class ThreeFactor:
         return self.hyper.learning_rate > 0
 
     @property
+    def learns_by_trial(self) -> bool:
+        """Whether it learns when a trial ends, and so never in a life without trials."""
+        return self.is_plastic and self.hyper.credit == "trial"
+
+    @property
     def genome(self) -> Genome:
         """The layout of the flat vector: the weights at birth."""
         return self._genome

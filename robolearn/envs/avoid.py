@@ -106,6 +106,7 @@ class Avoid(Task):
     """
 
     name: ClassVar[str] = "avoid"
+    has_trials = True
     reward_names: ClassVar[tuple[str, ...]] = ("forward", "collision", "touching")
     parameters_type: ClassVar[type] = AvoidParameters
     performance_name: ClassVar[str] = "forward speed times 1 − √Δ"

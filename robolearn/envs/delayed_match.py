@@ -97,6 +97,7 @@ class DelayedMatch(Task):
     """
 
     name: ClassVar[str] = "delayed_match"
+    has_trials = True
     reward_names: ClassVar[tuple[str, ...]] = ("error",)
     parameters_type: ClassVar[type] = DelayedMatchParameters
     performance_name: ClassVar[str] = "share of correct trials"

@@ -97,6 +97,7 @@ class Reach(Task):
     """
 
     name: ClassVar[str] = "reach"
+    has_trials = True
     reward_names: ClassVar[tuple[str, ...]] = ("error", "endpoint", "stop", "effort")
     parameters_type: ClassVar[type] = ReachParameters
     performance_name: ClassVar[str] = "nearness to the target"

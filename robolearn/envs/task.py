@@ -57,6 +57,8 @@ class Task:
     # what `performance` returns and adaptation measures, and its unit
     performance_name: ClassVar[str] = "forward speed"
     performance_unit: ClassVar[str] = "m/s"
+    # whether a life may be of trials, whose ends `info["trial_end"]` tells
+    has_trials: ClassVar[bool] = False
     # what `info["trial_score"]` of a task with trials is, told when `info["trial_end"]` is
     trial_score_name: ClassVar[str] = ""
     # under `configs/protocols/`, what an agent of this task is judged by unless another is named;

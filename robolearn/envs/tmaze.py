@@ -122,6 +122,7 @@ class TMaze(Task):
     """
 
     name: ClassVar[str] = "tmaze"
+    has_trials = True
     reward_names: ClassVar[tuple[str, ...]] = ("food", "touching", "timeout")
     parameters_type: ClassVar[type] = TMazeParameters
     performance_name: ClassVar[str] = "food"

@@ -126,9 +126,13 @@ def make_validation_env(config: Config, num_envs: int, shifts: Any = None) -> Ro
 
 
 def build_agent(config: Config, env: RobotVectorEnv) -> Agent:
-    """Build the agent of a config for the observations and actions of `env`."""
+    """Build the agent of a config for the observations and actions of `env`.
+
+    Raises:
+        UserError: they do not fit, or it would learn from trials where there are none.
+    """
     division = config.agent.modules
-    return make_agent(
+    agent = make_agent(
         config.agent.kind,
         env.task.observation_size,
         env.task.action_size,
@@ -136,6 +140,13 @@ def build_agent(config: Config, env: RobotVectorEnv) -> Agent:
         modules=Layout(**env.task.modules(division)) if division else None,
         **config.agent.hyper,
     )
+    if getattr(agent, "learns_by_trial", False) and not env.task.has_trials:
+        raise UserError(
+            f"agent.kind = {agent.kind!r}: it learns when a trial ends, and lives of "
+            f"{config.env.id} have no trials, so it never would; reward it by step "
+            "(agent.credit or agent.judgement, where the kind has one), or set learning_rate to 0"
+        )
+    return agent
 
 
 def save_trained(
