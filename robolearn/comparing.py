@@ -5,7 +5,7 @@ import dataclasses
 import io
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from robolearn.errors import UserError
 from robolearn.tracking.atomic_file import write_atomically
 from robolearn.tracking.plain_values import to_strict_json
 from robolearn.tracking.progress import Progress
+from robolearn.tracking.run import RUN_FILE, RunFolder
 from robolearn.tuning import JOURNAL
 from robolearn.worlds import load_world
 from robolearn.zoo import (
@@ -46,13 +47,15 @@ _NO_LEARNER = "unchanged"
 class Comparison:
     """What was compared: a leaderboard for each env, and the trained agents of its rows.
 
-    `members` holds, for each row of each leaderboard in its order, the agents of its seeds.
+    `members` holds, for each row of each leaderboard in its order, the agents of its seeds;
+    `skipped` tells which envs the protocol does not fit, `unfinished` whose budget is not spent.
     """
 
     leaderboards: list[Leaderboard]
     members: list[list[list[TrainedAgent]]]
     command: str
     skipped: list[str]
+    unfinished: list[str]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values: the leaderboards and every evaluation with its raw lives."""
@@ -60,6 +63,7 @@ class Comparison:
             {
                 "format": FORMAT,
                 "command": self.command,
+                "unfinished": self.unfinished,
                 "leaderboards": [board.to_json() for board in self.leaderboards],
                 "evaluations": [
                     {"label": row.label, "source": source, **evaluation.to_json()}
@@ -158,7 +162,7 @@ def compare_agents(
         by_label = dict(zip(names, recipes, strict=True))
         boards.append(board)
         members.append([by_label[row.label] for row in board.rows])
-    return Comparison(boards, members, command, skipped)
+    return Comparison(boards, members, command, skipped, list(_unfinished(trained)))
 
 
 def compare(
@@ -183,7 +187,9 @@ def compare(
     for board in found.leaderboards:
         print_leaderboard(board, console)
     for line in found.skipped:
-        console.print(f"left out: {line}")
+        console.print(f"left out: {line}", soft_wrap=True)
+    for line in found.unfinished:
+        console.print(f"not trained to the end: {line}", soft_wrap=True)
     if json_file is not None:
         text = json.dumps(found.to_json(), indent=1, allow_nan=False)
         write_atomically(json_file, text.encode())
@@ -243,6 +249,15 @@ def _distinct(trained: list[TrainedAgent]) -> list[TrainedAgent]:
         recipe = recipe_of(config.to_mapping())
         found.setdefault(digest_of([digest_of(agent.genome.tobytes()), seed, recipe]), agent)
     return list({agent.name: agent for agent in found.values()}.values())
+
+
+def _unfinished(trained: list[TrainedAgent]) -> Iterator[str]:
+    """Tell of runs whose training has not ended, by name and status."""
+    for agent in trained:
+        if (agent.folder / RUN_FILE).is_file() and not is_zoo_entry(agent.folder):
+            status = RunFolder.open(agent.folder).status
+            if status != "finished":
+                yield f"{agent.name} ({status})"
 
 
 def _by_env_and_recipe(trained: list[TrainedAgent]) -> dict[str, list[list[TrainedAgent]]]:

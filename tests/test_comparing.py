@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import json
 import os
 import shutil
 import signal
@@ -30,6 +31,7 @@ from robolearn.errors import UserError
 from robolearn.evaluating import evaluate_agents
 from robolearn.report.board import leaderboard
 from robolearn.report.heatmaps import condition_table
+from robolearn.tracking.run import RunFolder
 from robolearn.training import train
 from robolearn.tuning import JOURNAL
 from robolearn.zoo import WEIGHTS, find_agent
@@ -305,6 +307,19 @@ def test_the_trials_of_a_tuning_are_left_out_unless_it_is_named(tmp_path):
     (tuning / JOURNAL).touch()
     assert find_runs([str(tmp_path)]) == [run]
     assert find_runs([str(tuning)]) == [trial]
+
+
+def test_runs_that_were_not_trained_to_the_end_are_named(runs, protocol, tmp_path, robolearn):
+    half = tmp_path / "half"
+    shutil.copytree(runs / "plastic" / "seed-0", half)
+    RunFolder.open(half).set_status("interrupted")
+    argv = ["compare", str(runs / "plastic" / "seed-1"), str(half), "--protocol", str(protocol)]
+    out = robolearn(*argv, "--json", str(tmp_path / "raw.json")).out
+    told = [line for line in out.splitlines() if "to the end" in line]
+    assert told == [f"not trained to the end: {half} (interrupted)"]
+    assert json.loads((tmp_path / "raw.json").read_text())["unfinished"] == [
+        f"{half} (interrupted)"
+    ]
 
 
 def test_recipes_of_one_name_are_told_apart_by_what_differs():

@@ -27,7 +27,7 @@ from robolearn.tracking.provenance import describe_commit, describe_machine, des
 from robolearn.tracking.run_lock import LOCK_FILE, RunLock, is_locked
 
 Status = Literal["running", "finished", "interrupted", "failed"]
-_RUN_FILE = "run.json"
+RUN_FILE = "run.json"
 _CONFIG_FILE = "config.yaml"
 
 
@@ -68,7 +68,7 @@ class RunFolder:
             text = yaml.safe_dump(to_plain(config), sort_keys=False, allow_unicode=True)
             write_atomically(path / _CONFIG_FILE, text.encode())
             run.write_json(
-                _RUN_FILE,
+                RUN_FILE,
                 {
                     "command": _quote(command),
                     "status": "running",
@@ -83,7 +83,7 @@ class RunFolder:
             run._make_folders()
         except BaseException:
             # Nothing was trained: leave the place free for the same command.
-            for file in (path / _CONFIG_FILE, path / _RUN_FILE):
+            for file in (path / _CONFIG_FILE, path / RUN_FILE):
                 file.unlink(missing_ok=True)
             lock.release()
             raise
@@ -114,7 +114,7 @@ class RunFolder:
             }
             resumed = [*info.get("resumed", []), again]
             run.write_json(
-                _RUN_FILE, {**info, "status": "running", "finished": None, "resumed": resumed}
+                RUN_FILE, {**info, "status": "running", "finished": None, "resumed": resumed}
             )
         except BaseException:
             run.close()
@@ -131,8 +131,8 @@ class RunFolder:
         path = Path(path)
         if not path.is_dir():
             raise UserError(f"no run folder at {path}: check the path, or begin a run there")
-        if not (path / _RUN_FILE).is_file():
-            raise UserError(f"{path} is no run folder: it has no {_RUN_FILE}")
+        if not (path / RUN_FILE).is_file():
+            raise UserError(f"{path} is no run folder: it has no {RUN_FILE}")
         return cls(path, lock=None)
 
     @property
@@ -142,10 +142,10 @@ class RunFolder:
         Raises:
             UserError: it cannot be read, or is not what `create` wrote.
         """
-        info = self.read_json(_RUN_FILE)
+        info = self.read_json(RUN_FILE)
         if not isinstance(info, dict) or "status" not in info:
             raise UserError(
-                f"{self.path / _RUN_FILE} must hold a mapping with a status: restore it, or begin "
+                f"{self.path / RUN_FILE} must hold a mapping with a status: restore it, or begin "
                 "a new run"
             )
         return info
@@ -226,7 +226,7 @@ class RunFolder:
     def set_status(self, status: Status) -> None:
         """Record `status` in `run.json`, with the time unless it is "running"."""
         finished = None if status == "running" else _now()
-        self.write_json(_RUN_FILE, {**self.info, "status": status, "finished": finished})
+        self.write_json(RUN_FILE, {**self.info, "status": status, "finished": finished})
 
     def close(self) -> None:
         """Give the folder free for another trainer."""
@@ -276,7 +276,7 @@ def _refuse_if_taken(path: Path) -> None:
         for number in range(2, 1_000_000)
         if not (candidate := path.with_name(f"{path.name}-{number}")).exists()
     )
-    if (path / _RUN_FILE).is_file():
+    if (path / RUN_FILE).is_file():
         raise UserError(
             f"{path} already holds a run: continue it with --resume {shlex.quote(str(path))}, "
             f"or use a free name such as {free}"
