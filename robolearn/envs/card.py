@@ -132,6 +132,7 @@ def _actions(env: RobotVectorEnv) -> str:
     limited = model.actuator_ctrllimited.astype(bool)
     rows = []
     commands = []
+    _wait_for_motors(env)
     for value in (-1.0, 0.0, 1.0):
         action = np.full((1, task.action_size), value)
         command = np.broadcast_to(task.control(action), (1, model.nu))[0]
@@ -156,6 +157,17 @@ def _actions(env: RobotVectorEnv) -> str:
     motor, moved = "muscle" if has_muscles else "motor", "site" if has_wheels else "joint"
     most = "most force, N" if has_muscles or has_wheels else "most torque, N·m"
     return _table(f"index | {motor} | {moved} | leg | at −1 | at 0 | at 1 | unit | {most}", rows)
+
+
+def _wait_for_motors(env: RobotVectorEnv) -> None:
+    """Live on until a command reaches a motor: a task may keep it away at the start of a trial."""
+    action = np.ones((1, env.task.action_size))
+    for step in range(env.task.trial_steps):
+        if np.any(env.task.control(action)):
+            return
+        if step == 0:
+            env.reset(seed=0)
+        env.step(0.0 * action)
 
 
 def _joints(model: mujoco.MjModel, motor: int) -> list[str]:
