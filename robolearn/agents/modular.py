@@ -28,6 +28,7 @@ from robolearn.agents.protocol import (
     Spikes,
     Trace,
     graded_operations_of,
+    learns_by_trial,
     spikes_of,
     traces_of,
 )
@@ -108,7 +109,7 @@ class Modular:
     @property
     def learns_by_trial(self) -> bool:
         """Whether the modules learn when a trial ends, and not before."""
-        return getattr(self.module, "learns_by_trial", False)
+        return learns_by_trial(self.module)
 
     @property
     def graded_operations(self) -> int:

@@ -205,3 +205,11 @@ def spikes_of(agent: Agent, state: Any) -> Spikes | None:
     """
     counted = getattr(agent, "spikes", None)
     return None if counted is None else counted(state)
+
+
+def learns_by_trial(agent: Agent) -> bool:
+    """Return whether an agent learns when a trial ends, and so never in a life without trials.
+
+    That is its attribute `learns_by_trial`, which a kind may leave out that does not.
+    """
+    return getattr(agent, "learns_by_trial", False)

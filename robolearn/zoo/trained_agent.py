@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.agents.module_layout import Layout
-from robolearn.agents.protocol import Agent
+from robolearn.agents.protocol import Agent, learns_by_trial
 from robolearn.agents.registry import make_agent
 from robolearn.config import own_life_steps, parse_config
 from robolearn.definitions import data_folder, read_yaml
@@ -140,7 +140,7 @@ def build_agent(config: Config, env: RobotVectorEnv) -> Agent:
         modules=Layout(**env.task.modules(division)) if division else None,
         **config.agent.hyper,
     )
-    if getattr(agent, "learns_by_trial", False) and not env.task.has_trials:
+    if learns_by_trial(agent) and not env.task.has_trials:
         raise UserError(
             f"agent.kind = {agent.kind!r}: it learns when a trial ends, and lives of "
             f"{config.env.id} have no trials, so it never would; reward it by step "
