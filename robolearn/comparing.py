@@ -23,7 +23,7 @@ from robolearn.adaptation.recipes import labels, recipe_of
 from robolearn.definitions import read_yaml
 from robolearn.envs.registry import task_type
 from robolearn.errors import UserError
-from robolearn.tracking.atomic_file import write_atomically
+from robolearn.tracking.atomic_file import check_folder_of, write_atomically
 from robolearn.tracking.plain_values import to_strict_json
 from robolearn.tracking.progress import Progress
 from robolearn.tracking.run import RUN_FILE, RunFolder
@@ -162,7 +162,8 @@ def compare_agents(
         by_label = dict(zip(names, recipes, strict=True))
         boards.append(board)
         members.append([by_label[row.label] for row in board.rows])
-    return Comparison(boards, members, command, skipped, list(_unfinished(trained)))
+    judged = [agent for recipes in members for group in recipes for agent in group]
+    return Comparison(boards, members, command, skipped, list(_unfinished(judged)))
 
 
 def compare(
@@ -197,16 +198,6 @@ def compare(
     if csv_file is not None:
         write_atomically(csv_file, found.to_csv().encode())
         console.print(f"one line a life: {csv_file}")
-
-
-def check_folder_of(option: str, file: Path | None) -> None:
-    """Check, before lives are lived, that the folder is there in which a file is to be written.
-
-    Raises:
-        UserError: there is none; the message names the option.
-    """
-    if file is not None and not file.resolve().parent.is_dir():
-        raise UserError(f"{option} {file}: there is no folder {file.resolve().parent}")
 
 
 def find_runs(agents: Sequence[str]) -> list[str | Path]:

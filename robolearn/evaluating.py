@@ -12,10 +12,10 @@ from robolearn.adaptation.life_cache import LifeCache, default_path
 from robolearn.adaptation.protocol import Protocol
 from robolearn.adaptation.recipes import differences, recipe_of
 from robolearn.adaptation.table import print_evaluation, print_summary, summarise
-from robolearn.comparing import check_folder_of, evaluate_trained, in_percent, protocol_of
+from robolearn.comparing import evaluate_trained, in_percent, protocol_of
 from robolearn.errors import UserError
 from robolearn.mirroring import keep_evaluation
-from robolearn.tracking.atomic_file import write_atomically
+from robolearn.tracking.atomic_file import check_folder_of, write_atomically
 from robolearn.tracking.plain_values import to_strict_json
 from robolearn.tracking.progress import Progress
 from robolearn.zoo import TrainedAgent, load_trained

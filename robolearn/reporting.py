@@ -23,7 +23,7 @@ from robolearn.report import RecordedLife, Section, Subject, write_page
 from robolearn.report.curves import LearningCurve
 from robolearn.report.provenance import Source
 from robolearn.shifts import ShiftPlan
-from robolearn.tracking.atomic_file import write_atomically
+from robolearn.tracking.atomic_file import check_folder_of, write_atomically
 from robolearn.tracking.progress import Progress
 from robolearn.tracking.provenance import describe_software
 from robolearn.tracking.run import RunFolder
@@ -70,8 +70,7 @@ def report(
     """
     if out.suffix.lower() != ".html":
         raise UserError(f"--out {out}: the file's name must end in .html")
-    if not out.resolve().parent.is_dir():
-        raise UserError(f"--out {out}: there is no folder {out.resolve().parent}")
+    check_folder_of("--out", out)
     resolve_mode(wandb, os.environ)  # a mistake is told before the lives are lived
     found = compare_agents(
         agents, protocol, episodes=episodes, seed=seed, use_cache=use_cache, between=between,
@@ -147,8 +146,9 @@ def record_life(agent: TrainedAgent, row: Row, number: int) -> RecordedLife:
     life_s = _FILM_S[row.evaluations[0].time_unit]
     own = {k: v for k, v in condition.shifts[0].items() if k not in ("onset_s", "end_s")}
     plan = ShiftPlan.from_mapping({**own, "onset_s": life_s / 2})
+    judged = _with_parameters(agent, row.evaluations[0].protocol["parameters"])
     trajectory, models = live_on_camera(
-        agent, [plan], _FILM_SEED, life_s, brain=True, moments=_MOMENTS
+        judged, [plan], _FILM_SEED, life_s, brain=True, moments=_MOMENTS
     )
     times, weights, noted = _weights_of(trajectory)
     trajectory = dataclasses.replace(trajectory, brain=None)  # films are of the body alone
@@ -168,6 +168,13 @@ def record_life(agent: TrainedAgent, row: Row, number: int) -> RecordedLife:
         write_replay(path, trajectory, models, camera, caption=row.label)
         replay = path.read_text(encoding="utf-8")
     return RecordedLife(caption, film, poster, replay, times, weights, noted)
+
+
+def _with_parameters(agent: TrainedAgent, parameters: dict[str, Any]) -> TrainedAgent:
+    """Return an agent whose lives have some other parameters of the task than in training."""
+    env = agent.config.env
+    env = env.model_copy(update={"parameters": {**env.parameters, **parameters}})
+    return dataclasses.replace(agent, config=agent.config.model_copy(update={"env": env}))
 
 
 def _poster(film: Path) -> bytes:

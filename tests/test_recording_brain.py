@@ -39,7 +39,6 @@ def recorded(**changes: Any) -> Trajectory:
         qpos=np.zeros((STEPS, 7)),
         speed=np.linspace(0, 1, STEPS),
         reward=np.zeros(STEPS),
-        alive=np.ones(STEPS, np.bool_),
         shifts=(ShiftEvent("limb_damage:front:dead@3.6s", 3.6),),
         start_s=3.0,
         brain=brain,
@@ -176,6 +175,6 @@ def test_short_and_long_lives_can_be_drawn(length: int, tmp_path):
     )
     life = Trajectory(
         "toy", 0.02, np.zeros((length, 1)), np.ones(length), np.ones(length),
-        np.ones(length, np.bool_), measure=("food", "1/trial"), brain=Brain(1, series),
+        measure=("food", "1/trial"), brain=Brain(1, series),
     )  # fmt: skip
     assert write_brain_figure(tmp_path / "life.png", life).stat().st_size > 1000

@@ -41,7 +41,7 @@ def life(steps: int, **changes: object) -> Trajectory:
     qpos = np.tile([0, 0, 0.4, 1, 0, 0, 0], (steps, 1)).astype(float)
     qpos[:, 0] = 0.01 * np.arange(steps)
     content = Trajectory(
-        "toy", 0.02, qpos, np.linspace(0, 1, steps), np.zeros(steps), np.ones(steps, np.bool_),
+        "toy", 0.02, qpos, np.linspace(0, 1, steps), np.zeros(steps),
         shifts=(DAMAGE,),
     )  # fmt: skip
     return dataclasses.replace(content, **changes)

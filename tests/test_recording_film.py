@@ -70,7 +70,6 @@ def trajectory(model):
         qpos=qpos,
         speed=np.full(steps, 0.5),
         reward=np.zeros(steps),
-        alive=np.arange(steps) < 20,
         shifts=(DAMAGE,),
         agent="<reflex>",
     )
@@ -175,7 +174,7 @@ def test_geom_meshes_are_closed_and_face_outwards(model):
 def test_the_speed_shown_is_the_mean_of_the_last_half_second():
     speed = np.zeros(50)
     speed[10:] = 1.0
-    life = Trajectory("toy", 0.02, np.zeros((50, 1)), speed, speed, speed > 0)
+    life = Trajectory("toy", 0.02, np.zeros((50, 1)), speed, speed)
     shown = smoothed_speed(life)
     assert shown[9] == 0
     assert shown[10] == pytest.approx(1 / 11)  # the mean of what there is so far

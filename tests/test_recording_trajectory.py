@@ -20,7 +20,6 @@ def make_trajectory(**changes) -> Trajectory:
         "qpos": rng.normal(size=(steps, 9)),
         "speed": rng.normal(size=steps),
         "reward": rng.normal(size=steps).astype(np.float32),
-        "alive": np.arange(steps) < 5,
         "shifts": (
             ShiftEvent("limb_damage:front_left:dead@0.04s", 0.04, None, ("front_left",), ("shin",)),
             ShiftEvent("motor_gain:all:0.5@0.02s-0.06s", 0.02, 0.06),
@@ -50,6 +49,15 @@ def test_a_trajectory_comes_back_as_it_was_saved(tmp_path):
 def test_a_trajectory_without_scenery_comes_back_without(tmp_path):
     path = make_trajectory(mocap_pos=None).save(tmp_path / "life.npz")
     assert Trajectory.load(path).mocap_pos is None
+
+
+def test_files_that_tell_of_every_step_whether_it_lives_are_read_still(tmp_path):
+    trajectory = make_trajectory()
+    path = trajectory.save(tmp_path / "life.npz")
+    with np.load(path) as content:
+        arrays = dict(content)
+    np.savez(path, alive=np.ones(6, np.bool_), **arrays)
+    np.testing.assert_array_equal(Trajectory.load(path).qpos, trajectory.qpos)
 
 
 @pytest.mark.parametrize(

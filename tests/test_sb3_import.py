@@ -139,6 +139,15 @@ def test_nothing_is_unpickled_without_trust(
     assert run.is_dir()
 
 
+def test_a_taken_folder_is_refused_before_anything_is_unpickled(malicious: Path):
+    run, harm = malicious.parent / "run", malicious.parent / "harm"
+    run.mkdir()
+    (run / "thesis.tex").touch()
+    with pytest.raises(UserError, match=r"run is not empty .*use a free name such as .*run-2"):
+        import_sb3("ppo", malicious, ENV, run, COMMAND, trust=True)
+    assert not harm.exists()
+
+
 def test_what_was_imported_is_a_finished_run_without_a_pickle(malicious: Path):
     run, harm = malicious.parent / "run", malicious.parent / "harm"
     import_sb3("ppo", malicious, ENV, run, COMMAND, trust=True)

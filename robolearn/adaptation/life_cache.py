@@ -15,7 +15,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ _CODE = (
     *("adaptation/cost.py", "definitions.py", "schema.py"),  # the last two read its figures
 )
 _PACKAGES = ("mujoco", "numpy", "numba", "gymnasium")
-_EXTENSIONS = "robolearn_extension_"  # what `robolearn.extensions` calls the modules it loads
+# What `robolearn.extensions` calls the modules it loads, and whence it takes installed packages.
+_EXTENSIONS, _GROUP = "robolearn_extension_", "robolearn.extensions"
 _TABLE = "CREATE TABLE IF NOT EXISTS lives (digest TEXT PRIMARY KEY, content BLOB NOT NULL)"
 _WAIT_S = 30.0  # for another process that is writing
 
@@ -117,8 +118,8 @@ def digest_of(content: Any) -> str:
 def surroundings(env_name: str, agent: Any) -> dict[str, str]:
     """Return what a life depends on beside agent, shifts and seed: the code, env and versions.
 
-    Every file that came in by `--with` counts, be it a brain, a task or a shift; a brain of an
-    installed package brings its own file.
+    Every file that came in by `--with` counts, be it a brain, a task or a shift, and so does every
+    file of a package that brings such; a brain from elsewhere brings its own file.
     """
     found = {package: version(package) for package in _PACKAGES}
     found |= {"machine": platform.machine(), "code": _digest_of_code()}
@@ -129,13 +130,22 @@ def surroundings(env_name: str, agent: Any) -> dict[str, str]:
     file = getattr(module, "__file__", None)
     if file and _PACKAGE not in Path(file).resolve().parents:
         found["agent"] = digest_of(Path(file).read_bytes())
-    own = sorted(
-        digest_of(Path(str(extension.__file__)).read_bytes())
-        for name, extension in sys.modules.items()
-        if name.startswith(_EXTENSIONS)
-    )
+    brought = [m.__file__ for name, m in sys.modules.items() if name.startswith(_EXTENSIONS)]
+    own = sorted(digest_of(Path(str(file)).read_bytes()) for file in [*brought, *_of_packages()])
     if own:
         found["extensions"] = digest_of(own)
+    return found
+
+
+def _of_packages() -> list[Path]:
+    """Return the Python files of the installed packages that extend this one."""
+    found: list[Path] = []
+    for entry in entry_points(group=_GROUP):
+        module = sys.modules.get(entry.module.partition(".")[0])
+        for folder in getattr(module, "__path__", ()):
+            found += Path(folder).rglob("*.py")
+        if module is not None and not hasattr(module, "__path__"):
+            found.append(Path(str(module.__file__)))
     return found
 
 

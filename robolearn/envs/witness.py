@@ -66,7 +66,6 @@ class Witness:
             mocap_pos=np.stack(self._mocap_pos) if world.model.nmocap else None,
             speed=np.array(self._performance),
             reward=np.array(self._reward),
-            alive=np.ones(len(self._qpos), np.bool_),
             shifts=tuple(self._events()),
             seed=seed,
             agent=agent,

@@ -80,8 +80,6 @@ class Captions:
             y += small * 1.9
             if since_s < FLASH_S:
                 self._flash(draw, 1 - since_s / FLASH_S)
-        if not trajectory.alive[step]:
-            write_badge(draw, 10 * unit, y, "life ended", small)
         return np.asarray(image)
 
     def _flash(self, draw: ImageDraw.ImageDraw, strength: float) -> None:

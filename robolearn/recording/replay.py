@@ -104,10 +104,8 @@ class _Show:
         if time_s < self._next_readout_s - 1e-9 and step > 0:
             return
         self._next_readout_s = time_s + READOUT_INTERVAL_S
-        ended = "" if self._trajectory.alive[step] else " · life ended"
-        self._label.text = (
-            f"{speed_text(self._speed[step], self._trajectory.measure)} · {time_s:.1f} s{ended}"
-        )
+        told = speed_text(self._speed[step], self._trajectory.measure)
+        self._label.text = f"{told} · {time_s:.1f} s"
         self._damage.text = ", ".join(
             f"{shift.title} · {time_s - shift.onset_s:.1f} s ago" for shift in shifts
         )

@@ -21,7 +21,7 @@ from robolearn.errors import UserError
 from robolearn.recording.brain import Brain
 
 FORMAT = "robolearn-trajectory"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 # How the kinds of shift read in a picture; any other kind is spelled out word by word.
 _TITLES = {"limb_damage": "{target} leg {value}", "motor_gain": "{target} motors × {value}"}
@@ -63,10 +63,10 @@ class Trajectory:
     Row k is `start_s` + k * `control_step_s` seconds into its life.
 
     `qpos` (T, nq) is in MuJoCo's units (m, rad, unit quaternions), `speed` (T,) is what `measure`
-    names with its unit, usually in m/s. `reward` (T,) is per control step, `alive` (T,) False once
-    the life has ended. `mocap_pos` (T, nmocap, 3)
-    in m holds the places of moved scenery, where a world has some, `brain` what went on in the
-    brain, where that was asked for. Raises ValueError when the shapes do not agree.
+    names with its unit, usually in m/s. `reward` (T,) is per control step. The last row is that of
+    the last frame asked for, or of the end of the life. `mocap_pos` (T, nmocap, 3) in m holds the
+    places of moved scenery, where a world has some, `brain` what went on in the brain, where that
+    was asked for. Raises ValueError when the shapes do not agree.
     """
 
     world: str  # environment id, as `robolearn/Quadruped-v0`
@@ -74,7 +74,6 @@ class Trajectory:
     qpos: NDArray[np.floating]
     speed: NDArray[np.floating]
     reward: NDArray[np.floating]
-    alive: NDArray[np.bool_]
     shifts: tuple[ShiftEvent, ...] = ()
     seed: int = 0
     agent: str = ""
@@ -87,7 +86,7 @@ class Trajectory:
     def __post_init__(self) -> None:
         if self.qpos.ndim != 2 or len(self.qpos) == 0:
             raise ValueError(f"qpos must be (T, nq) with T > 0, got {self.qpos.shape}")
-        for name in ("speed", "reward", "alive"):
+        for name in ("speed", "reward"):
             shape = getattr(self, name).shape
             if shape != (len(self),):
                 raise ValueError(f"{name} must be ({len(self)},) like qpos, got {shape}")
@@ -135,7 +134,7 @@ class Trajectory:
             "start_s": float(self.start_s),
             "brain": None if self.brain is None else self.brain.description(),
         }
-        arrays = {name: getattr(self, name) for name in ("qpos", "speed", "reward", "alive")}
+        arrays = {name: getattr(self, name) for name in ("qpos", "speed", "reward")}
         if self.mocap_pos is not None:
             arrays["mocap_pos"] = self.mocap_pos
         if self.brain is not None:
@@ -173,6 +172,7 @@ class Trajectory:
                     f"format version {about['format_version']} is newer than {FORMAT_VERSION}, "
                     "the newest that this robolearn reads"
                 )
+            arrays.pop("alive", None)  # older files say of every step that the life goes on
             # Files of the first version know of neither start nor brain.
             brain = about.get("brain")
             return cls(

@@ -42,6 +42,16 @@ def write_error(path: Path, error: OSError) -> UserError:
     return UserError(f"cannot write {path}: {reason}; free some space or choose another folder")
 
 
+def check_folder_of(option: str, file: Path | None) -> None:
+    """Check, before hours are spent, that the folder is there in which a file is to be written.
+
+    Raises:
+        UserError: there is none; the message names the option.
+    """
+    if file is not None and not file.resolve().parent.is_dir():
+        raise UserError(f"{option} {file}: there is no folder {file.resolve().parent}")
+
+
 def make_folder(path: Path) -> None:
     """Make the folder `path` and its parents where they are missing.
 

@@ -55,11 +55,11 @@ class RunFolder:
                 the system refused.
         """
         path = Path(path)
-        _refuse_if_taken(path)
+        refuse_if_taken(path)
         make_folder(path)
         lock = RunLock(path)
         try:
-            _refuse_if_taken(path)  # again: another process may have begun since
+            refuse_if_taken(path)  # again: another process may have begun since
         except UserError:
             lock.release()
             raise
@@ -268,7 +268,12 @@ def _status_after(error: BaseException | None) -> Status:
     return "interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"
 
 
-def _refuse_if_taken(path: Path) -> None:
+def refuse_if_taken(path: Path) -> None:
+    """Check that a run can begin in `path`.
+
+    Raises:
+        UserError: it holds something; the message names a free folder.
+    """
     if not path.exists() or (path.is_dir() and _is_empty(path)):
         return
     free = next(

@@ -27,7 +27,7 @@ from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError, unknown_name
 from robolearn.learning.deep_rl import LEARNERS
 from robolearn.learning.deep_rl.actor import actor_parameters, pack
-from robolearn.tracking.run import RunFolder
+from robolearn.tracking.run import RunFolder, refuse_if_taken
 from robolearn.zoo.trained_agent import build_agent, make_env, save_trained
 
 ALGORITHMS: dict[str, type[BaseAlgorithm]] = {
@@ -82,6 +82,7 @@ def import_sb3(
             f"{' and '.join(map(str, files))}: importing unpickles, which runs whatever code is "
             "inside: add --trust if you trust whoever made it"
         )
+    refuse_if_taken(out)
     algorithm = _load(ALGORITHMS[kind], file)
     seen = _Normalisation.none() if normaliser is None else _Normalisation.load(normaliser)
     try:
