@@ -5,19 +5,16 @@ from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
+from searches import search, sphere
 
 from robolearn.errors import UserError
 from robolearn.learning.strategies import (
     STRATEGIES,
     OpenAIESConfig,
     PGPEConfig,
-    centred_ranks,
     make_strategy,
     register,
 )
-from robolearn.learning.strategies.openai_es import smoothed_gradient
-from robolearn.learning.strategies.optimizers import adam, clip_up
-from robolearn.learning.strategies.pgpe import symmetric_gradients
 from robolearn.learning.strategies.ranking import by_place
 from robolearn.learning.strategies.snes import utilities
 from robolearn.learning.strategies.symmetric_noise import search_rng
@@ -56,10 +53,6 @@ GOLDEN = {
 }
 
 
-def sphere(x):
-    return -np.sum(x**2, axis=1)
-
-
 def rotated_ellipsoid(x):
     """Half-axes from 1 to 10 in length, turned away from the coordinate axes."""
     rotation, _ = np.linalg.qr(np.random.default_rng(7).standard_normal((SIZE, SIZE)))
@@ -85,12 +78,6 @@ def evaluations_to(target, kind, seed, fitness, most=400):
         if fitness(search(strategy, fitness, 1)[None])[0] > first * target:
             return strategy.generation * strategy.population
     return np.inf
-
-
-def search(strategy, fitness, generations):
-    for _ in range(generations):
-        strategy.tell(fitness(strategy.ask()))
-    return strategy.mean
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -295,115 +282,6 @@ def test_refused_fitness_leaves_the_search_where_it_was(kind):
         strategy.tell(np.zeros(9))
     assert strategy.generation == 0
     np.testing.assert_array_equal(strategy.mean, np.ones(SIZE))
-
-
-def test_centred_ranks_are_spaced_evenly_with_ties_averaged():
-    np.testing.assert_allclose(centred_ranks(np.array([10.0, -3, 5])), [0.5, -0.5, 0])
-    np.testing.assert_allclose(centred_ranks(np.array([1.0, 2, 2, 2, 9])), [-0.5, 0, 0, 0, 0.5])
-    np.testing.assert_allclose(
-        centred_ranks(np.array([np.nan, 1, np.nan, 2, 3])), [-0.375, 0, -0.375, 0.25, 0.5]
-    )
-    ranks = centred_ranks(np.random.default_rng(0).integers(0, 5, 30))
-    assert ranks.sum() == pytest.approx(0, abs=1e-12)
-
-
-def test_smoothed_gradient_points_up_a_linear_function():
-    rng = np.random.default_rng(0)
-    slope = rng.standard_normal(SIZE)
-    noise = rng.standard_normal((100_000, SIZE), dtype=np.float32)
-    height = np.concatenate([noise, -noise]) @ slope * 0.1
-    # Of the raw height, f = slope . x, the estimate is the slope itself.
-    np.testing.assert_allclose(smoothed_gradient(height, noise, 0.1), slope, atol=0.06)
-    # Of the ranks, it is parallel to the slope.
-    estimate = smoothed_gradient(centred_ranks(height), noise, 0.1)
-    assert estimate @ slope / np.linalg.norm(estimate) / np.linalg.norm(slope) > 0.99
-
-
-def test_plain_step_of_openai_es_follows_the_slope_and_the_penalty():
-    slope = np.linspace(-1, 1, SIZE)
-    hyper = {"population": 20_000, "optimizer": "sgd", "learning_rate": 0.1}
-    still = make_strategy("openai_es", np.ones(SIZE), 0, weight_decay=0.0, **hyper)
-    decaying = make_strategy("openai_es", np.ones(SIZE), 0, weight_decay=0.5, **hyper)
-    step = search(still, lambda x: x @ slope, 1) - 1
-    assert step @ slope / np.linalg.norm(step) / np.linalg.norm(slope) > 0.99
-    penalised = search(decaying, lambda x: x @ slope, 1) - 1
-    np.testing.assert_allclose(penalised - step, np.full(SIZE, -0.1 * 0.5), rtol=1e-9)
-
-
-def test_pgpe_gradients_match_those_of_a_quadratic_worked_by_hand():
-    # E[f] for f = b.x - a.x^2 at mean 0 is -a.sigma^2: its gradients are b and -2 a sigma, and
-    # PGPE's estimates carry the factor sigma^2.
-    rng = np.random.default_rng(1)
-    a, b = np.linspace(0.5, 2, 5), np.linspace(-1, 1, 5)
-    sigma = np.linspace(0.5, 1.5, 5)
-    noise = rng.standard_normal((400_000, 5), dtype=np.float32)
-    x = np.concatenate([noise, -noise]) * sigma
-    of_mean, of_sigma = symmetric_gradients(x @ b - x**2 @ a, noise, sigma)
-    np.testing.assert_allclose(of_mean, b * sigma**2, atol=0.02)
-    np.testing.assert_allclose(of_sigma, -2 * a * sigma * sigma**2, rtol=0.05)
-
-
-def test_pgpe_narrows_where_the_fitness_is_sharp_and_not_where_it_is_flat():
-    strategy = make_strategy("pgpe", np.zeros(2), 0, population=200, sigma=1.0)
-    search(strategy, lambda x: -(x[:, 0] ** 2), 60)
-    sharp, flat = strategy.state()["sigma"]
-    assert sharp < 0.3
-    assert flat > 0.6
-
-
-def test_pgpe_bounds_the_change_and_the_floor_of_sigma():
-    strategy = make_strategy(
-        "pgpe", np.zeros(3), 0, sigma_learning_rate=100.0, sigma_max_change=0.2, sigma_floor=0.07
-    )
-    strategy.tell(sphere(strategy.ask()))
-    np.testing.assert_allclose(strategy.state()["sigma"], 0.08)
-    strategy.tell(sphere(strategy.ask()))
-    np.testing.assert_allclose(strategy.state()["sigma"], 0.07)
-
-
-def test_pgpe_derives_its_speeds_from_the_initial_radius():
-    strategy = make_strategy("pgpe", np.zeros(100), 0, sigma=0.3)
-    mean = search(strategy, lambda x: x[:, 0], 1)
-    assert np.linalg.norm(mean) == pytest.approx(0.3 * 10 / 15 / 2)
-    for _ in range(20):
-        before = strategy.mean
-        search(strategy, lambda x: x[:, 0], 1)
-        assert np.linalg.norm(strategy.mean - before) <= 0.3 * 10 / 15 * (1 + 1e-12)
-
-
-def test_openai_es_decays_sigma_and_learning_rate_to_their_floors():
-    hyper = {"sigma": 0.1, "sigma_decay": 0.5, "sigma_floor": 0.03, "learning_rate_decay": 0.5}
-    strategy = make_strategy("openai_es", np.zeros(4000), 0, learning_rate=0.2, **hyper)
-    spread, steps = [], []
-    for _ in range(4):
-        before = strategy.mean
-        genomes = strategy.ask()
-        spread.append((genomes - before).std())
-        strategy.tell(genomes[:, 0])
-        steps.append(np.abs(strategy.mean - before).max())
-    np.testing.assert_allclose(spread, [0.1, 0.05, 0.03, 0.03], rtol=0.02)
-    assert steps[0] == pytest.approx(0.2, rel=1e-3)  # Adam's first step is the learning rate
-
-
-def test_adam_takes_the_steps_worked_by_hand():
-    step, first, second = adam(
-        np.array([2.0, -1]), np.zeros(2), np.zeros(2), step=1, learning_rate=0.1
-    )
-    np.testing.assert_allclose(step, [0.1, -0.1])
-    step, first, second = adam(np.array([0.0, -1]), first, second, step=2, learning_rate=0.1)
-    np.testing.assert_allclose(first, [0.18, -0.19])
-    np.testing.assert_allclose(second, [0.003996, 0.001999])
-    # (0.18 / 0.19) / sqrt(0.003996 / 0.001999) = 0.67006
-    np.testing.assert_allclose(step, [0.067006, -0.1], rtol=1e-4)
-
-
-def test_clip_up_normalises_the_gradient_and_limits_the_speed():
-    settings = {"learning_rate": 0.5, "max_speed": 0.8, "momentum": 0.9}
-    velocity = clip_up(np.array([300.0, 400]), np.zeros(2), **settings)
-    np.testing.assert_allclose(velocity, [0.3, 0.4])
-    velocity = clip_up(np.array([3e-9, 4e-9]), velocity, **settings)
-    np.testing.assert_allclose(velocity, [0.48, 0.64])  # 0.95 long, shortened to 0.8
-    np.testing.assert_allclose(clip_up(np.zeros(2), velocity, **settings), [0.432, 0.576])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from searches import search, sphere
 
 from robolearn.errors import UserError
 from robolearn.learning.strategies import GeneticConfig, make_strategy
@@ -12,16 +13,6 @@ SETTLING = {"population": 60, "parents": 10, "sigma": 0.3, "sigma_decay": 0.97}
 
 def make(seed=0, **hyper):
     return make_strategy("genetic", np.ones(SIZE), seed, **{**SETTLING, **hyper})
-
-
-def search(strategy, fitness, generations):
-    for _ in range(generations):
-        strategy.tell(fitness(strategy.ask()))
-    return strategy.mean
-
-
-def sphere(x):
-    return -np.sum(x**2, axis=1)
 
 
 def rotated_ellipsoid(x):
