@@ -69,7 +69,7 @@ class LearningSection(OpenSection):
         kind: the learner, such as openai_es or ppo; further keys are its hyperparameters.
         validate_every: iterations between two validations.
         validation_lives: lives of a validation, as long as the env's own, or as those of training
-            if they are longer; every second one meets the shifts of training.
+            if they are longer; half of them meet the shifts of training, of an odd number one more.
     """
 
     validate_every: int = Field(20, ge=1)

@@ -134,8 +134,8 @@ class _Session:
         self.config = config
         learning = config.learning
         self.validation_env = make_validation_env(config, learning.validation_lives)
-        # Half of the validation lives are intact, half meet the training shifts.
-        self.validation_env.schedule.set_plans((), np.arange(0, learning.validation_lives, 2))
+        # Half of the validation lives are intact; the others, the last one too, meet the shifts.
+        self.validation_env.schedule.set_plans((), np.arange(0, learning.validation_lives - 1, 2))
         agent = build_agent(config, self.validation_env)
         if isinstance(learning, DeepRLSection):
             self.learner = make_deep_rl(config, learning, agent)

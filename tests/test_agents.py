@@ -61,8 +61,11 @@ BRAINS = {
     "policy": ("policy", {"hidden": [9]}),
     "recurrent_policy": ("recurrent_policy", {}),
     "adaptive_policy": ("adaptive_policy", {"hidden": [9], "channels": 7, "latent": 5}),
-    "recurrent": ("node_perturbation_recurrent", {"units": 13}),
-    "recurrent_cubed": ("node_perturbation_recurrent", {"units": 13, "trace": "cubed"}),
+    "recurrent": ("node_perturbation_recurrent", {"units": 13, "warm_up_trials": 1}),
+    "recurrent_cubed": (
+        "node_perturbation_recurrent",
+        {"units": 13, "warm_up_trials": 1, "trace": "cubed"},
+    ),
 }
 
 
@@ -95,11 +98,12 @@ def world(n, steps, seed=1):
 
 
 def live(agent, parameters, state, observations, rewards):
-    """Return the actions (steps, n, a) of lives in a given world."""
+    """Return the actions (steps, n, a) of lives in a given world of trials of three steps."""
     actions = []
-    for observation, reward in zip(observations, rewards, strict=True):
+    for step, (observation, reward) in enumerate(zip(observations, rewards, strict=True)):
         feedback = Feedback.first(len(reward))
         feedback.reward = reward
+        feedback.trial_end[:] = step % 3 == 2
         actions.append(agent.act(parameters, state, observation, feedback))
     return np.stack(actions)
 

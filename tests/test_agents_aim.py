@@ -12,7 +12,7 @@ STEPS = 3
 
 def aiming(n, **hyper):
     """Return n brains that do what they see (W = 1, bias 0) and learn in their aim alone."""
-    hyper = {"exploration": 1e-6, "learning_rate": 1e-12, "aim": [0, 1], **hyper}
+    hyper = {"exploration": 1e-6, "learning_rate": 0.0, "aim": [0, 1], **hyper}
     agent = make_agent("node_perturbation", 2, 2, inputs=[0, 1], **hyper)
     genome = np.array([1, 0, 0, 0, 1, 0], np.float32) / 0.1
     parameters = agent.express(np.repeat(genome[None], n, axis=0))

@@ -181,19 +181,20 @@ def test_only_weights_into_the_units_that_act_learn_in_the_read_out_control():
     assert agent.is_plastic
 
 
-def test_a_cleared_network_has_no_memory_of_what_came_before():
+@pytest.mark.parametrize(("time_s", "shown"), [(0.1, 3), (0.005, 1)])  # within a step: after it
+def test_a_cleared_network_has_no_memory_of_what_came_before(time_s, shown):
     last = {}
-    for clear_at_s in (0.0, 0.1):  # 5 control steps
+    for clear_at_s in (0.0, time_s):
         agent = make(clear_at_s=clear_at_s)
         for cue in (-1.0, 1.0):
             parameters, state = born(agent)
             feedback = Feedback.first(ROWS)
             feedback.explore[:] = False
             for step in range(10):
-                seen = np.full((ROWS, 4), cue if step < 3 else 0.0)
+                seen = np.full((ROWS, 4), cue if step < shown else 0.0)
                 last[clear_at_s, cue] = agent.act(parameters, state, seen, feedback)
     assert not np.array_equal(last[0.0, -1.0], last[0.0, 1.0])
-    np.testing.assert_array_equal(last[0.1, -1.0], last[0.1, 1.0])
+    np.testing.assert_array_equal(last[time_s, -1.0], last[time_s, 1.0])
 
 
 def test_activity_passes_from_trial_to_trial_only_if_it_is_not_reset():

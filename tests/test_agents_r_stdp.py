@@ -216,9 +216,17 @@ def test_its_spikes_and_what_they_cost_worked_by_hand():
 def test_every_step_can_be_judged():
     agent, parameters, state = brain(1, judgement="step", first_expectation=0.0)
     x = np.zeros((1, SENSES), np.float32)
+    agent.act(parameters, state, x, feedback(1, trial_end=False))
     agent.act(parameters, state, x, feedback(1, reward=0.5, trial_end=False))
     assert state.dopamine[0] == pytest.approx(0.5)
     assert state.prediction[0, 0] > 0
+
+
+def test_a_life_begins_without_a_verdict_on_a_step_that_was_never_taken():
+    agent, parameters, state = brain(1, judgement="step", first_expectation=0.5)
+    agent.act(parameters, state, np.zeros((1, SENSES), np.float32), feedback(1, trial_end=False))
+    assert state.dopamine[0] == 0
+    assert state.prediction[0, 0] == 0.5
 
 
 @pytest.mark.parametrize("first_current", [0.7, 3.0])

@@ -233,6 +233,9 @@ def test_the_cost_of_a_brain_worked_by_hand():
     mlp = make_agent("mlp", 10, 2, None, hidden=(5,))
     assert spikes_of(mlp, mlp.new_state(1)) is None
     assert graded_operations_per_s(mlp, 0.02) == pytest.approx((50 + 10) * 50)
+    for innate in ("evolved", "random"):
+        plastic = make_agent("hebbian", 10, 2, None, hidden=(5,), innate=innate)
+        assert graded_operations_per_s(plastic, 0.02) == pytest.approx((50 + 10) * 50)
     # Weights that are drawn at birth are no genes: 200² in each substep, 200 · 4 of the inputs.
     kind = "node_perturbation_recurrent"
     drawn = make_agent(kind, 4, 1, None, units=200, substeps=1)

@@ -67,6 +67,14 @@ def test_a_trial_worked_by_hand(error, change):
     np.testing.assert_allclose(mean_error, [7, 0.75 * 0.5 + 0.25 * error], rtol=1e-6)
 
 
+@pytest.mark.parametrize("expected", [0.5, -0.5])
+@pytest.mark.parametrize("better", [0.2, -0.2])
+def test_what_did_better_is_strengthened_whether_a_task_pays_or_punishes(expected, better):
+    weight, mean_error = np.zeros((1, 1), F), np.array([expected], F)
+    learn_from_trial(weight, np.ones((1, 1), F), F(expected - better), mean_error, 0, F(1), F(1))
+    assert weight[0, 0] == pytest.approx(0.5 * better)
+
+
 def test_without_a_rate_only_the_mean_error_learns():
     weight, mean_error = np.ones((2, 2), F), np.zeros(1, F)
     for _ in range(40):

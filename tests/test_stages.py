@@ -38,9 +38,10 @@ def test_a_stage_that_the_budget_does_not_reach_was_not_met(
     assert [plan.values["mode"] for plan in met] == modes
 
 
-def test_the_best_agent_of_an_easier_stage_gives_way(tmp_path: Path):
+@pytest.mark.parametrize("lives", [1, 2, 3])
+def test_the_best_agent_of_an_easier_stage_gives_way(lives: int, tmp_path: Path):
     limp = {"kind": "motor_gain", "target": "all", "gain": 0.0, "iterations": [2, None]}
-    learning = {"generations": 2, "validate_every": 1}
+    learning = {"generations": 2, "validate_every": 1, "validation_lives": lives}
     run = tmp_path / "run"
     training.train(tiny_config(env={"shifts": [limp]}, learning=learning), run, COMMAND)
     easy = load_trained(run).genome

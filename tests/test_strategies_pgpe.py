@@ -1,5 +1,9 @@
 """Claims about PGPE and ClipUp: gradients of mean and spread, and what bounds them."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from searches import search, sphere
@@ -57,3 +61,23 @@ def test_clip_up_normalises_the_gradient_and_limits_the_speed():
     velocity = clip_up(np.array([3e-9, 4e-9]), velocity, **settings)
     np.testing.assert_allclose(velocity, [0.48, 0.64])  # 0.95 long, shortened to 0.8
     np.testing.assert_allclose(clip_up(np.zeros(2), velocity, **settings), [0.432, 0.576])
+
+
+LONG = """
+import hashlib
+import numpy as np
+from robolearn.learning.strategies import make_strategy
+strategy = make_strategy("pgpe", np.ones(60_000), 0, population=4)
+for _ in range(3):
+    strategy.tell(-np.sum(strategy.ask() ** 2, axis=1))
+print(hashlib.sha256(strategy.mean.tobytes()).hexdigest())
+"""
+
+
+def test_a_long_genome_ends_in_the_same_bits_at_any_number_of_threads():
+    ends = set()
+    for threads in "12":
+        surroundings = {**os.environ, "OPENBLAS_NUM_THREADS": threads}
+        command = [sys.executable, "-c", LONG]
+        ends.add(subprocess.run(command, env=surroundings, check=True, capture_output=True).stdout)
+    assert len(ends) == 1

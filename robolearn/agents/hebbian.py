@@ -26,6 +26,7 @@ from robolearn.agents.genes import (
 )
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
 from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters, Trace
+from robolearn.agents.reflex import Reflex
 from robolearn.neurons.compilation import kernel
 from robolearn.neurons.encoder import encode
 from robolearn.neurons.rate import rate_layer
@@ -59,6 +60,7 @@ class HebbianHyperparameters:
         control_step_s: control step of the body, s.
         weight_bound: plastic weights stay within ± this.
         max_normalisation: divide a layer by its largest |w|, at birth and after every change.
+        reflex: what is hard-wired under the brain (`agents.reflex`); empty for nothing.
     """
 
     hidden: Annotated[tuple[Width, ...], Len(0, 16)] = (64, 32)
@@ -73,6 +75,7 @@ class HebbianHyperparameters:
     control_step_s: Annotated[float, Interval(gt=0, le=100)] = 0.02
     weight_bound: Annotated[float, Interval(gt=0, le=1e6)] = 4.0
     max_normalisation: bool = False
+    reflex: Reflex = ()
 
 
 @dataclass
@@ -133,6 +136,11 @@ class Hebbian:
     def is_plastic(self) -> bool:
         """Whether weights change in life."""
         return self.hyper.rule != "none"
+
+    @property
+    def graded_operations(self) -> int:
+        """Synapses, each driven once in a control step, be their weights genes or not."""
+        return sum(post * pre for post, pre in self._layers())
 
     @property
     def genome(self) -> Genome:

@@ -20,6 +20,7 @@ from robolearn.agents.node_perturbation_recurrent_kernel import (
     end_trials,
 )
 from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters, Trace
+from robolearn.agents.reflex import Reflex
 from robolearn.errors import UserError
 from robolearn.neurons.noise import draw_keys
 
@@ -58,6 +59,7 @@ class RecurrentHyperparameters:
         reset_each_trial: whether activity begins every trial as it began the first.
         clear_at_s: time of a trial at which activity is put back to that of its beginning (a
             control: nothing is remembered), s; 0 for never.
+        reflex: what is hard-wired under the brain (`agents.reflex`); empty for nothing.
     """
 
     units: Annotated[int, Interval(ge=5, le=4096)] = 200
@@ -78,6 +80,7 @@ class RecurrentHyperparameters:
     trial_types: Annotated[int, Interval(ge=1, le=4096)] = 4
     reset_each_trial: bool = True
     clear_at_s: Annotated[float, Interval(ge=0, le=1000)] = 0.0
+    reflex: Reflex = ()
 
 
 @dataclass
@@ -335,5 +338,5 @@ def _constants(hyper: RecurrentHyperparameters, actions: int) -> Constants:
         change_limit=np.float32(hyper.change_limit),
         warm_up_trials=hyper.warm_up_trials,
         resets=hyper.reset_each_trial,
-        clear_at=round(hyper.clear_at_s / hyper.control_step_s),
+        clear_at=max(round(hyper.clear_at_s / hyper.control_step_s), hyper.clear_at_s > 0),
     )

@@ -76,7 +76,7 @@ def act_r_stdp(
     zero = np.float32(0.0)
     for row in prange(observation.shape[0]):
         if alive[row]:
-            if traces_plastic[row]:
+            if traces_plastic[row] and clock[row] > 0:  # at birth there is nothing to judge
                 reward_sum[row] += signed_current(reward[row], constants.inverse_reward_scale)
                 released = zero
                 if trial_end[row] or constants.every_step:

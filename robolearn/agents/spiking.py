@@ -25,6 +25,7 @@ from robolearn.agents.genes import (
 )
 from robolearn.agents.inputs import dense, inverse_scale, read_observation
 from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters, Spikes, Trace
+from robolearn.agents.reflex import Reflex
 from robolearn.agents.spiking_kernel import ABCD, STATIC, STDP, Constants, act_spiking
 from robolearn.neurons.lif import decay
 from robolearn.plasticity.max_normalisation import normalise_by_maximum
@@ -71,6 +72,7 @@ class SpikingHyperparameters:
         homeostasis_rate: change of the threshold per second and unit of rate error, 1/s.
         homeostasis_target: wanted spikes per spike step.
         silence_hidden: hidden units emit no spikes (a control: the action must become constant).
+        reflex: what is hard-wired under the brain (`agents.reflex`); empty for nothing.
     """
 
     hidden: Annotated[int, Interval(ge=1, le=4096)] = 64
@@ -96,6 +98,7 @@ class SpikingHyperparameters:
     homeostasis_rate: Annotated[float, Interval(ge=0, le=1000)] = 0.5
     homeostasis_target: Fraction = 0.15
     silence_hidden: bool = False
+    reflex: Reflex = ()
 
 
 @dataclass

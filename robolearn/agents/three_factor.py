@@ -109,7 +109,7 @@ class ThreeFactor:
     Claim: with node perturbation, `hold_steps` 1, credit by trial and no decay, the mean change of
     W is η times the gradient of the noise-smoothed expected reward of a trial, and of A η_a times
     its gradient. Noise that is held spares the search dimensions; the claim of W then holds where
-    features change little meanwhile.
+    features change little meanwhile, and a hold that its trial cuts short counts by its share only.
 
     Parameters: `weight` (n, u, f) of u units, W at birth; the naive learner's is zero.
 
@@ -141,7 +141,8 @@ class ThreeFactor:
     @property
     def is_plastic(self) -> bool:
         """Whether anything learns in life."""
-        return self.hyper.learning_rate > 0
+        aims = bool(self.hyper.aim) and self.hyper.aim_learning_rate > 0
+        return self.hyper.learning_rate > 0 or aims
 
     @property
     def learns_by_trial(self) -> bool:
@@ -228,7 +229,7 @@ class ThreeFactor:
             dense(feedback.reward),
             feedback.trial_end,
             feedback.context,
-            feedback.plastic & state.weights_plastic & (self.hyper.learning_rate > 0),
+            feedback.plastic & state.weights_plastic & self.is_plastic,
             feedback.explore,
             feedback.alive,
             state.weight,

@@ -47,7 +47,8 @@ class ThreeFactorHyperparameters:
         learning_rate: η; for node perturbation of the gradient itself, since ξ is over σ².
         weight_bound: weights stay within ± this.
         aim: elements of the observation that a layer of its own displaces, for a trial at a time,
-            before anything else sees them; empty for no such layer. With credit "trial".
+            before the features see them (the reflex sees them as they are); empty for no such
+            layer. With credit "trial".
         aim_exploration: σ of its noise, in typical magnitudes of the elements.
         aim_learning_rate: its η.
         task_sets: how many aims, each with its expectations, are kept (`plasticity.task_sets`).

@@ -10,7 +10,7 @@ neural dynamics observed during cognitive tasks"), as the author's code has it. 
 
 and at the end of a trial of error E, with Ē the mean error of trials of its type before it:
 
-    ΔJ = clip(-η Ē e (E - Ē), ±limit)   `learn_from_trial`
+    ΔJ = clip(-η |Ē| e (E - Ē), ±limit) `learn_from_trial`
     Ē ← 0.75 Ē + 0.25 E
 
 Claims: these equations, and that a trial whose error equals the expected one changes nothing. There
@@ -19,9 +19,11 @@ that follows them, and it is a heuristic. Without it (the control) the deviation
 mean nearly cancel over a trial.
 
 Traps: the mean in the deviation and the mean error in the update are both those from before. The
-mean error is kept per trial type, so the learner is told the type: disclose it. The author makes no
-updates for the first 100 trials, while Ē settles (`rate` 0 does that), and clears e at the start of
-every trial, which is the caller's to do.
+author's errors are never below 0, and Ē stands where |Ē| does here: in a task that pays, E = -R is
+below 0, and the rule as written would learn the opposite. The mean error is kept per trial type, so
+the learner is told the type: disclose it. The author makes no updates for the first 100 trials,
+while Ē settles (`rate` 0 does that), and clears e at the start of every trial, which is the
+caller's to do.
 """
 
 import numpy as np
@@ -73,14 +75,14 @@ def learn_from_trial(weight, eligibility, error, mean_error, trial_type, rate, l
     Args:
         weight: (post, pre) float32, J, changed in place.
         eligibility: (post, pre) float32, e of the trial; left as it is.
-        error: float32, E of the trial, ≥ 0, 0 is best.
+        error: float32, E of the trial, less is better.
         mean_error: (types,) float32, Ē, of which that of `trial_type` moves in place.
         trial_type: integer.
         rate: float32, η, in units of weight / (error² e).
         limit_per_step: float32, bound on |ΔJ| of one trial; the author's is 1e-4.
     """
     expected = mean_error[trial_type]
-    gain = -rate * expected * (error - expected)
+    gain = -rate * abs(expected) * (error - expected)
     for i in range(weight.shape[0]):
         w, trace = weight[i], eligibility[i]
         for j in range(weight.shape[1]):

@@ -135,7 +135,7 @@ class _OffPolicyConfig:
             num_envs * train_freq.
         buffer_size: control steps that are remembered.
         learning_starts: control steps of random actions before the first gradient; a resumed run
-            fills its new memory with as many steps of its policy.
+            fills its new memory with as many steps of its policy, in whole iterations.
         batch_size: steps of one gradient.
         train_freq: control steps of each individual between two updates.
         gradient_steps: gradients of an update.

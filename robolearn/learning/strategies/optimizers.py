@@ -3,6 +3,8 @@
 Both return the displacement to *add* to the point, for ascent.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,8 +64,13 @@ def clip_up(
     Returns:
         velocity = displacement, (g,).
     """
-    norm = np.linalg.norm(gradient)
+    norm = _length(gradient)
     direction = gradient / norm if norm > 0 else np.zeros_like(gradient)
     velocity = momentum * velocity + learning_rate * direction
-    speed = np.linalg.norm(velocity)
+    speed = _length(velocity)
     return velocity * (max_speed / speed) if speed > max_speed else velocity
+
+
+def _length(vector: Vector) -> float:
+    """Return |v|, in the same bits at any number of threads: BLAS would sum in its own order."""
+    return math.sqrt(np.square(vector).sum())
