@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import mujoco
@@ -12,7 +11,7 @@ from mujoco.batch import MODEL_FIELDS, Batch
 from numpy.typing import NDArray
 
 from robolearn.errors import UserError
-from robolearn.worlds import World
+from robolearn.worlds import World, once_per_world
 
 Ids = NDArray[np.int64]
 Edit = Callable[[mujoco.MjSpec, World], None]
@@ -175,7 +174,7 @@ class Simulation:
         return self._bodies[field]
 
 
-@lru_cache(maxsize=256)
+@once_per_world
 def _edited_fields(world: World, edits: tuple[Edit, ...]) -> dict[str, NDArray]:
     """Return the fields of MjModel in which the edited scene differs from the world's own.
 

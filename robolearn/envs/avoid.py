@@ -15,6 +15,7 @@ from robolearn.envs.task import ObservationSlice, Task
 from robolearn.envs.wheeled_body import WHEELS, WheeledBody
 from robolearn.errors import UserError
 from robolearn.simulation import Ids, Simulation
+from robolearn.worlds import World
 
 # Where pillars stand that a layout does not use: far outside the room.
 _AWAY_M = 100.0
@@ -125,6 +126,7 @@ class Avoid(Task):
                 f"has {world.model.nmocap}"
             )
         self.robot = WheeledBody(simulation)
+        _check_room(world, parameters, self.robot.radius)
         self._beams = np.deg2rad(parameters.beams_deg)
         self._cells = _centres(parameters)  # (c, 2)
         self._room_steps = max(1, round(parameters.room_s / world.control_step_s))
@@ -266,6 +268,23 @@ class Avoid(Task):
         start = np.array([*cells[count], 0.0])
         noise = [parameters.start_noise, parameters.start_noise, np.pi]
         return places, start + noise * rng.uniform(-1, 1, 3)
+
+
+def _check_room(world: World, parameters: AvoidParameters, radius: float) -> None:
+    """Raise UserError if a life could begin outside the walls or against one."""
+    corners = np.array(world.definition["world"]["scene"]["walls"]["outline"], float)
+    middle, half = np.array(parameters.room[:2]), np.array(parameters.room[2:])
+    if (middle - half < corners.min(axis=0)).any() or (middle + half > corners.max(axis=0)).any():
+        raise UserError(
+            f"room = {list(parameters.room)}: the walls of {world.name} are from "
+            f"{corners.min(axis=0).tolist()} to {corners.max(axis=0).tolist()}"
+        )
+    most = (half / parameters.cells).min() - radius
+    if parameters.start_noise > most:
+        raise UserError(
+            f"start_noise = {parameters.start_noise}: expected at most {most:.3g} m, half the "
+            "smaller side of a cell less the robot's radius: it would start in a wall"
+        )
 
 
 def _centres(parameters: AvoidParameters) -> NDArray[np.float64]:

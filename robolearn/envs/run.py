@@ -118,6 +118,7 @@ class Run(Task):
         """Return forward (m/s), survive (1 while healthy), control (Σ a², in its dtype)."""
         step_s = self.simulation.world.control_step_s
         self._velocity[:] = (self._place() - self._before) / step_s
+        self._velocity[self.simulation.unstable] = 0.0  # it was put back, and did not run there
         terms: dict[str, NDArray[np.floating]] = {"forward": self._velocity[:, 0].copy()}
         if "survive" in self.rewards:
             terms["survive"] = (~self.terminated()).astype(np.float64)

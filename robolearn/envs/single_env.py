@@ -8,6 +8,7 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from robolearn.envs.vector_env import RENDER_MODES, RobotVectorEnv
+from robolearn.errors import UserError
 from robolearn.shifts import parse_shifts
 
 
@@ -21,7 +22,8 @@ class RobotEnv(gymnasium.Env):
         life_s: length of life in s, past which no shift may begin; None takes the registered one.
             State it if you give `gymnasium.make` another `max_episode_steps`, which it keeps to
             itself.
-        kwargs: as for `RobotVectorEnv`.
+        threads: of the physics; None takes every core.
+        kwargs: as for `RobotVectorEnv`, but for `num_envs` and `autoreset_mode`.
 
     Raises:
         UserError: an unknown name or a value out of range, told in one line.
@@ -35,14 +37,18 @@ class RobotEnv(gymnasium.Env):
         render_mode: str | None = None,
         shifts: Any = (),
         life_s: float | None = None,
+        threads: int | None = 1,
         **kwargs: Any,
     ):
+        for fixed in ("num_envs", "autoreset_mode"):
+            if fixed in kwargs:
+                raise UserError(f"{fixed}: one individual has none; use gymnasium.make_vec")
         self.batch = RobotVectorEnv(
             name,
             num_envs=1,
             render_mode=render_mode,
             autoreset_mode=AutoresetMode.DISABLED,
-            threads=1,
+            threads=threads,
             **kwargs,
         )
         world = self.batch.world

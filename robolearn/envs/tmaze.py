@@ -149,6 +149,11 @@ class TMaze(Task):
         self._beams = np.deg2rad(parameters.beams_deg)
         self._arms = np.stack([_place(world, arm) for arm in parameters.arms])  # (A, 4)
         self._start = _place(world, "start")
+        if parameters.start_noise > self._start[2:].min():
+            raise UserError(
+                f"start_noise = {parameters.start_noise}: expected at most "
+                f"{self._start[2:].min():g} m, half the side of the start of {world.name}"
+            )
         self.trial_steps = max(1, round(parameters.trial_s / world.control_step_s))
         self._cue_steps = max(1, round(parameters.cue_s / world.control_step_s))
         self.arrays = {

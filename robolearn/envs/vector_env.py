@@ -76,6 +76,9 @@ class RobotVectorEnv(VectorEnv):
         **parameters: Any,
     ):
         world = load_world(name, variant)
+        _check_count("num_envs", num_envs)
+        if max_episode_steps is not None:
+            _check_count("max_episode_steps", max_episode_steps)
         self.num_envs = num_envs
         self.simulation = Simulation(world, num_envs, threads)
         self.task = make_task(self.simulation, parameters, rewards)
@@ -149,6 +152,8 @@ class RobotVectorEnv(VectorEnv):
             raise UserError(f"reset_mask must be a bool array of shape ({n},) with a True in it")
         seeds = _row_seeds(seed, n)
         if not self._rngs:
+            if not mask.all():
+                raise UserError("reset_mask: the first reset must start all rows")
             unseeded = [int(s) for s in np.random.SeedSequence().generate_state(n)]
             self._rngs = [np.random.default_rng() for _ in range(n)]
             self._shift_rngs = list(self._rngs)
@@ -199,6 +204,7 @@ class RobotVectorEnv(VectorEnv):
             truncated |= running & (self._steps >= self.max_episode_steps)
         unstable = self.simulation.unstable & running
         performance = self.task.performance()
+        performance[unstable] = 0  # the physics has put it back somewhere else
         if ids is not None:
             for array in (reward, performance, *terms.values()):
                 array[~running] = 0
@@ -276,6 +282,10 @@ class RobotVectorEnv(VectorEnv):
                 final_info[key] = value.copy()
                 final_info[f"_{key}"] = done.copy()
         self._start_lives(np.flatnonzero(done))
+        born = self._infos({"performance": self.task.performance()})
+        for key in [key for key in infos if not key.startswith("_")]:
+            infos[key] = np.where(done, born.get(key, 0), infos[key]).astype(infos[key].dtype)
+            infos[f"_{key}"] = ~done | (key in born)
         infos = {
             **infos,
             "final_obs": final_observation,
@@ -303,12 +313,20 @@ class RobotVectorEnv(VectorEnv):
         return {**arrays, **{f"_{key}": everyone for key in arrays}}
 
 
+def _check_count(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise UserError(f"{name} = {value!r}: expected a whole number of at least 1")
+
+
 def _row_seeds(seed: Any, n: int) -> list[int | None]:
     """Return a seed for each of `n` rows: from one for the first row, from a list, or from None."""
     if seed is None:
         return [None] * n
     if isinstance(seed, int | np.integer):
         return [int(seed) + i for i in range(n)]
+    is_list = isinstance(seed, list | tuple | np.ndarray)
+    if not is_list or not all(s is None or isinstance(s, int | np.integer) for s in seed):
+        raise UserError(f"seed: expected a whole number, or a list of {n} of them, got {seed!r}")
     seeds = [None if s is None else int(s) for s in seed]
     if len(seeds) != n:
         raise UserError(f"seed: expected {n} seeds, got {len(seeds)}")

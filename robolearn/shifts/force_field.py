@@ -15,7 +15,7 @@ class ForceField(Shift):
     """Push the hand sideways in proportion to its velocity.
 
     f = b (−v_y, v_x): the curl field of motor adaptation (Shadmehr & Mussa-Ivaldi 1994; people meet
-    about 15 N·s/m). Several add.
+    about 15 N·s/m). Different ones add.
 
     Attributes:
         viscosity: b, N·s/m, from −200 to 200; to the left of the motion for b > 0.

@@ -1,7 +1,6 @@
 """A leg or a joint that is limp or stuck, or a leg that is shorter or gone."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar
 
 import mujoco
@@ -12,7 +11,7 @@ from robolearn.errors import UserError, unknown_name
 from robolearn.shifts.motor_gain import scale_motors
 from robolearn.shifts.shift import Ids, Shift, number, register
 from robolearn.simulation import Simulation
-from robolearn.worlds import World
+from robolearn.worlds import World, once_per_world
 
 MODES = ("dead", "locked", "shortened", "amputated")
 
@@ -150,7 +149,7 @@ class Limb:
     lower_link: str | None
 
 
-@lru_cache(maxsize=1024)
+@once_per_world
 def find_limb(world: World, name: str) -> Limb:
     """Return the leg or the single joint of that name.
 

@@ -38,6 +38,9 @@ def scale_motors(simulation: Simulation, ids: Ids, motors: NDArray[np.int64], ga
 class MotorGain(Shift):
     """Multiply the torque of motors by a factor.
 
+    A wheel's motor pushes against a drag that is the robot's own and stays: there it is the speed
+    without load that is multiplied, as by a weaker battery, and 0 brakes.
+
     Attributes:
         target: "all", a leg, or one motor.
         gain: factor ≥ 0 on torque, gain, bias and limit alike; 1 changes nothing, 0 is limp.

@@ -19,7 +19,8 @@ class ObservationDelay(Shift):
 
     o'_t = o_{max(t − k, t₀)} with the onset t₀. So the first observation
     after the onset is repeated until the line is full.
-    Form: latency of real robots as randomised by Tan et al. 2018, "Sim-to-Real". Several add.
+    Form: latency of real robots as randomised by Tan et al. 2018, "Sim-to-Real". Different
+    ones add.
 
     Attributes:
         steps: k, control steps from 0 to 50; what is drawn from a range is rounded.

@@ -27,7 +27,7 @@ class Payload(Shift):
 
     M = m + p, c = (m c₀ + p r) / M and I = I₀ + m (|d₀|² 1 − d₀ d₀ᵀ) + p (|d|² 1 − d dᵀ), with
     d₀ = c₀ − c and d = r − c. Range of the literature for a robot of 12 kg: 0 to 6 kg (Kumar et al.
-    2021, RMA). Several add.
+    2021, RMA). Different ones add.
 
     Attributes:
         mass: p ≥ 0, kg.

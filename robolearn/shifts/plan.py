@@ -96,6 +96,14 @@ class ShiftPlan:
                 raise UserError(
                     f"{self.kind}: onset_s {onset:g} is past the end of life ({life_s:g} s)"
                 )
+        if self.end_s is not None:
+            step_s = world.control_step_s
+            onset, end = max(possible_values(self.onset_s)), min(possible_values(self.end_s))
+            if round(end / step_s) <= round(onset / step_s):
+                raise UserError(
+                    f"{self.kind}: from {onset:g} to {end:g} s there is no control step of "
+                    f"{world.name} ({step_s:g} s)"
+                )
 
     def shifts(self, world: World) -> Iterator[Shift]:
         """Yield what may be drawn: every choice, and the ends of uniform ranges."""

@@ -17,7 +17,7 @@ class SensorBias(Shift):
     """Add a constant error to what is sensed, another one to every element.
 
     o' = o + β s z with z ~ N(0, 1) drawn once, at the onset; s is the element's typical magnitude
-    in its own unit. Form: the turn-on bias of inertial sensors (IEEE Std 952). Several add.
+    in its own unit. Form: the turn-on bias of inertial sensors (IEEE Std 952). Different ones add.
 
     Attributes:
         part: a named part of the observation, or "all".

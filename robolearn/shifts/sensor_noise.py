@@ -18,7 +18,7 @@ class SensorNoise(Shift):
 
     o' = o + σ s z with z ~ N(0, 1), new in every element and step; s is the element's typical
     magnitude in its own unit. Form: `noise_config` of MuJoCo Playground's Go1 (joystick.py), there
-    uniform. Several add in variance.
+    uniform. Different ones add in variance.
 
     Attributes:
         part: a named part of the observation, or "all".

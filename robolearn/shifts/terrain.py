@@ -106,11 +106,12 @@ class Terrain(Shift):
 
     def release(self, simulation: Simulation, ids: Ids) -> None:
         """Lift the individuals `ids` out of the ground that comes back."""
-        data = mujoco.MjData(simulation.model)
-        for i in ids:
+        for i in ids.tolist():
+            body = simulation.model_of(i)  # a shortened leg reaches less deep
+            data = mujoco.MjData(body)
             data.qpos[:] = simulation.qpos[i]
-            mujoco.mj_kinematics(simulation.model, data)
-            depth = -_lowest(simulation.model, data)
+            mujoco.mj_kinematics(body, data)
+            depth = -_lowest(body, data)
             if depth > _SOFT:
                 simulation.qpos[i, 2] += depth
 

@@ -16,7 +16,7 @@ class VisuomotorRotation(Shift):
     """Turn what the eye sees of the hand about the middle of the workspace.
 
     c = R(θ) h, with the hand h and the cursor c, counter-clockwise for θ > 0. In people 30° to 60°
-    (Krakauer et al. 2000). Several add.
+    (Krakauer et al. 2000). Different ones add.
 
     Attributes:
         angle: θ, rad, from −π to π.
