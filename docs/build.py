@@ -37,7 +37,10 @@ API = {
     "Shifts": ["robolearn.shifts.shift", "robolearn.shifts.plan", "robolearn.shifts.schedule"],
     "Lives": ["robolearn.lifetime"],
     "Strategies": ["robolearn.learning.strategies", "robolearn.learning.strategies.protocol"],
-    "Adaptation": ["robolearn.adaptation.metrics", "robolearn.adaptation.statistics"],
+    "Adaptation": [
+        "robolearn.adaptation.metrics", "robolearn.adaptation.windows",
+        "robolearn.adaptation.statistics",
+    ],
     "Recording": [
         "robolearn.filming", "robolearn.recording", "robolearn.recording.trajectory",
         "robolearn.recording.brain", "robolearn.recording.film", "robolearn.recording.comparison",

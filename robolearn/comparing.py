@@ -79,7 +79,7 @@ class Comparison:
         text = io.StringIO()
         columns = ("env", "protocol", "agent", "source", "condition", "seen", "episode", "seed")
         figures = ("frozen", "onset", "total_reward", "steps", "fell", "fall", "unstable")
-        means = ("mean", "before", "early", "late")
+        means = ("mean", "before", "early", "late", "late_from", "late_until")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow((*columns, *figures, *means))
         for board in self.leaderboards:
@@ -94,6 +94,7 @@ class Comparison:
                                 *(life.seed, life.frozen, life.onset_s, life.total_reward),
                                 *(life.steps, life.fell, life.fall_s, life.unstable),
                                 *(life.mean, life.before, life.early, life.late),
+                                *(life.late_from_s, life.late_until_s),
                             )
                         )
         return text.getvalue()

@@ -10,6 +10,7 @@ import pytest
 from trot import ALL_AT_ONCE, GAIT, LIMP, NOTHING, PlasticTrot, Trot, condition, run
 
 from robolearn.adaptation.cost import graded_operations_per_s
+from robolearn.adaptation.leaderboard import Member, make_leaderboard
 from robolearn.adaptation.paired_lives import INTACT
 from robolearn.adaptation.protocol import Protocol
 from robolearn.adaptation.protocol_run import evaluate
@@ -125,11 +126,65 @@ def test_each_onset_of_the_users_has_intact_twins_frozen_at_that_instant():
     assert first.total_reward == second.total_reward
 
 
-def test_damage_that_heals_is_gone_at_the_end():
-    evaluation = run(shifts=("motor_gain:all:0.6@0.4s-0.8s", "motor_gain:all:0.6@0.4s"), life_s=3.0)
+WEAK = "motor_gain:all:0.6@0.4s"
+
+
+def test_damage_that_heals_is_gone_at_the_end_and_measured_before():
+    evaluation = run(shifts=(f"{WEAK}-0.8s", WEAK), life_s=3.0)
     healed, lasting = evaluation.conditions
     assert healed.metrics["drop"] == lasting.metrics["drop"]
-    assert healed.metrics["late_performance"] != lasting.metrics["late_performance"]
+    for one, other in zip(lives(evaluation, f"{WEAK}-0.8s"), lives(evaluation, WEAK), strict=True):
+        assert one.trace[:8] == other.trace[:8]
+        assert one.trace[8:] != other.trace[8:]
+        assert (one.late_from_s, one.late_until_s) == pytest.approx((0.7, 0.8))
+        assert one.late == pytest.approx(one.trace[7], abs=1e-4)
+        assert (other.late_from_s, other.late_until_s) == pytest.approx((2.26, 3.0))
+
+
+def test_what_is_over_at_once_or_by_itself_is_measured_by_what_follows():
+    shifts = ("motor_gain:all:0@0.4s-0.5s", "push:1:0:0.5@0.4s", "push:1:0:0.5@0.4s-1.4s")
+    evaluation = run(shifts=shifts, episodes=1)
+    assert {life.late_until_s for life in evaluation.lives} == {2.0}
+    assert len(lives(evaluation, INTACT)) == 1
+
+
+@pytest.fixture(scope="module")
+def worn():
+    """Lives of a walker that never learns, worn twice, beside a wear of the same onset that lasts.
+
+    Between the two spans and after the second it walks as if nothing had been.
+    """
+    wear = "joint_wear:all:6"
+    shifts = (wear, f"{wear}@2.5s", f"{wear}@2.5s-5s")
+    spans = ((0.25, 0.5), (0.75, 0.95))
+    protocol = Protocol("worn", shifts, episodes=2, life_s=10.0, spans=spans)
+    return evaluate("quadruped", Trot(), GAIT, protocol)
+
+
+def test_who_cannot_learn_recovers_from_nothing_that_heals(worn):
+    for result in worn.conditions:
+        metrics = result.metrics
+        assert metrics["drop"] > 0.2
+        assert metrics["retention"] == pytest.approx(1 - metrics["drop"], abs=0.15)
+        assert metrics["robustness_area"] == pytest.approx(metrics["drop"], abs=0.1)
+        assert metrics["adaptation"] == pytest.approx(0, abs=0.1)
+        assert metrics["recovered_share"] == 0
+    assert worn.conditions[0].metrics["forgetting"] < 0.1
+
+
+def test_a_life_is_compared_with_its_twin_in_the_windows_of_its_own_shift(worn):
+    # All begin at the same instant and end at others: the intact twin has a record for each.
+    windows = [life.windows for life in lives(worn, INTACT) if life.episode == 0]
+    assert windows == [pytest.approx(w) for w in ((2.5, 7.5, 9.5), (2.5, 7.5, 10), (2.5, 3.5, 5))]
+    for result in worn.conditions:
+        own = lives(worn, result.name)
+        twins = [x for x in lives(worn, INTACT) if x.windows == own[0].windows]
+        assert result.metrics["late_performance"] == pytest.approx(np.mean([x.late for x in own]))
+        assert result.metrics["late_reference"] == pytest.approx(np.mean([x.late for x in twins]))
+    (row,) = make_leaderboard([Member("trot", [worn], ["trot"])]).rows
+    retention = np.mean([c.metrics["retention"] for c in worn.conditions])
+    assert row.figures["retention"].over == "lives"
+    assert row.figures["retention"].value == pytest.approx(retention)
 
 
 @pytest.mark.parametrize("kind", ["plastic_trot", "hebbian"])

@@ -8,6 +8,7 @@ import pytest
 
 from robolearn.adaptation import metrics
 from robolearn.adaptation.metrics import PairedLives
+from robolearn.adaptation.windows import windows_of
 
 STEPS = 40  # early window 4 steps, late window 10 steps
 
@@ -19,13 +20,15 @@ def life(*pieces):
     return curve
 
 
-def paired(*curves, twins=None, onset: int | list[int] = 20, fall=None, **other):
+def paired(*curves, twins=None, onset: int | list[int] = 20, fall=None, spans=None, **other):
+    """Pair lives under a shift that lasts from `onset` on, or acts in `spans` of steps alone."""
     performance = np.stack(curves)
     episodes = len(performance)
+    lasting = [[(int(begin), STEPS)] for begin in np.broadcast_to(onset, episodes)]
     return PairedLives(
         performance=performance,
         reference=np.stack(twins) if twins else np.full_like(performance, 2.0),
-        onset_step=np.broadcast_to(onset, episodes).copy(),
+        windows=windows_of([spans] * episodes if spans else lasting, STEPS),
         fall_step=np.array(fall) if fall else np.full(episodes, STEPS),
         control_step_s=0.5,
         **other,
@@ -113,6 +116,115 @@ def test_a_ratio_is_undefined_where_the_twins_stand_still():
     lives = paired(life((40, 1)), twins=[twin])
     assert math.isnan(metrics.retention(lives))
     assert metrics.drop(lives) == 0.5
+
+
+# Shifts that end, in the spans of the protocols that are shipped, here of 40 steps.
+ROTATION = [(20, 26), (32, 38)]
+FORGETTING = [(10, 20), (30, 40)]
+
+
+def halved_within(spans):
+    """Return a life of 2 m/s, and half of it under the shift: a body that heals, and no learner."""
+    curve = life((40, 2))
+    for begin, end in spans:
+        curve[begin:end] = 1
+    return curve
+
+
+@pytest.mark.parametrize("spans", [ROTATION, FORGETTING, [(8, 24)], [(32, 39)]])
+def test_what_ends_is_measured_while_it_acts_and_healing_is_no_recovery(spans):
+    report = metrics.measure(paired(halved_within(spans), spans=spans))
+    assert report["retention"] == report["drop"] == report["robustness_area"] == 0.5
+    assert report["adaptation"] == 0
+    assert (report["recovered_share"], report["median_recovery_s"]) == (0, math.inf)
+    assert (report["late_performance"], report["late_reference"]) == (1, 2)
+
+
+def test_a_recovery_is_waited_for_until_the_shift_ends():
+    back = metrics.recovery(paired(halved_within(FORGETTING), spans=FORGETTING))
+    assert back.state[0] == "censored"
+    assert back.time_s[0] == 10 * 0.5
+    at_the_end = life((10, 2), (9, 0), (21, 2))  # one step of the shift is left: it must hold two
+    assert metrics.recovery(paired(at_the_end, spans=FORGETTING)).state[0] == "censored"
+
+
+def test_who_relearns_before_the_shift_ends_is_told_from_who_does_not():
+    spans = [(8, 24)]  # 2 s to 6 s of a life of 10 s
+    learner = life((8, 2), (4, 0.5), (2, 1), (10, 1.9), (16, 2))
+    lives = paired(learner, spans=spans)
+    assert metrics.retention(lives) == pytest.approx(1.9 / 2)
+    assert metrics.adaptation(lives) == pytest.approx((1.9 - 0.5) / 2)
+    assert metrics.robustness_area(lives) == pytest.approx((4 * 1.5 + 2 * 1 + 10 * 0.1) / 32)
+    back = metrics.recovery(lives)
+    assert (back.state[0], back.time_s[0]) == ("recovered", 6 * 0.5)
+    frozen = metrics.late_mean(halved_within(spans)[None], lives.windows)
+    still = metrics.late_mean(lives.reference, lives.windows)
+    live = metrics.late_mean(lives.performance, lives.windows)
+    assert metrics.plasticity_benefit(live, frozen, still, still) == pytest.approx(1.9 - 1)
+
+
+def test_the_second_time_counts_late_and_the_first_early():
+    curve = life((10, 2), (4, 0.4), (6, 1), (10, 2), (10, 1.6))
+    lives = paired(curve, spans=FORGETTING)
+    assert metrics.drop(lives) == pytest.approx(0.8)
+    assert metrics.retention(lives) == pytest.approx(0.8)
+    assert metrics.adaptation(lives) == pytest.approx(0.6)
+
+
+def bounds(windows, name):
+    return [int(bound[0]) for bound in getattr(windows, name)]
+
+
+@pytest.mark.parametrize(
+    ("spans", "under", "late"),
+    [
+        (ROTATION, [20, 26], [32, 38]),
+        (FORGETTING, [10, 20], [30, 40]),
+        ([(5, 12), (14, 40)], [5, 12], [30, 40]),
+        ([(8, 24)], [8, 24], [14, 24]),
+        ([(20, 27)], [20, 27], [24, 27]),  # never within the early window
+        ([(20, 99)], [20, 40], [30, 40]),  # it would end after the life
+        ([(10, 20), (20, 32)], [10, 32], [22, 32]),  # it does not go in between
+        ([(20, 25)], [20, 25], [24, 25]),
+        ([(20, 24)], [20, 40], [30, 40]),  # a tenth of the life: a perturbation
+        ([(8, 24), (30, 32)], [8, 24], [30, 40]),
+    ],
+)
+def test_the_windows_of_spans_worked_by_hand(spans, under, late):
+    windows = windows_of([spans], STEPS)
+    assert bounds(windows, "early") == [spans[0][0], spans[0][0] + 4]
+    assert bounds(windows, "under") == under
+    assert bounds(windows, "late") == late
+
+
+@pytest.mark.parametrize("steps", [2, 3, 7, 40, 101, 2400])
+def test_a_shift_that_lasts_has_the_last_quarter_of_life_and_all_that_follows_the_onset(steps):
+    tenth, quarter = max(1, steps // 10), max(1, steps // 4)
+    onset = np.arange(steps - tenth)
+    windows = windows_of([[(int(begin), steps)] for begin in onset], steps)
+    for window, start, end in (
+        (windows.early, onset, onset + tenth),
+        (windows.under, onset, steps),
+        (windows.late, np.maximum(steps - quarter, onset + tenth), steps),
+    ):
+        np.testing.assert_array_equal(window, np.broadcast_arrays(start, end))
+    with pytest.raises(ValueError, match=f"onset: expected 0 to {onset[-1]} in a life of {steps}"):
+        windows_of([[(int(onset[-1]) + 1, steps)]], steps)
+
+
+def test_a_short_perturbation_is_measured_by_all_that_follows_it():
+    stumble = life((20, 2), (3, 0), (3, 1), (14, 2))
+    brief, lasting = (paired(stumble, spans=spans) for spans in ([(20, 23)], [(20, 40)]))
+    assert metrics.measure(brief) == metrics.measure(lasting)
+    assert metrics.measure(brief)["recovered_share"] == 1
+
+
+def test_each_episode_has_its_own_end():
+    curves = [halved_within([(8, 24)]), halved_within([(8, 30)])]
+    lives = paired(*curves)
+    lives = replace(lives, windows=windows_of([[(8, 24)], [(8, 30)]], STEPS))
+    assert metrics.late_mean(lives.performance, lives.windows).tolist() == [1, 1]
+    assert bounds(lives.windows.of(1), "late") == [20, 30]
 
 
 # Recovery. Steps last 0.5 s, so "held for 1 s" is two steps.
@@ -209,7 +321,8 @@ def test_gap_closed_runs_from_the_static_network_to_the_ceiling():
     [
         ({"reference": np.ones((1, 39))}, "reference: expected shape"),
         ({"performance": np.full((1, STEPS), np.nan)}, "finite"),
-        ({"onset_step": np.array([36])}, "onset_step: expected 0 to 35"),
+        ({"windows": windows_of([[(20, 41)]], 41)}, "windows: expected those of"),
+        ({"windows": windows_of([[(20, 40)]] * 2, STEPS)}, "windows: expected those of"),
         ({"fall_step": np.array([30])}, "zero from the fall on"),
         ({"fall_step": np.array([41])}, "fall_step: expected 0 to 40"),
         ({"control_step_s": 0.0}, "control_step_s"),

@@ -10,6 +10,7 @@ from robolearn.adaptation.paired_lives import INTACT
 from robolearn.adaptation.protocol_file import load_protocol
 from robolearn.adaptation.protocol_run import evaluate
 from robolearn.adaptation.savings import forgetting, savings
+from robolearn.adaptation.windows import windows_of
 from robolearn.config import load_config
 from robolearn.errors import UserError
 from robolearn.zoo import build_agent, make_env
@@ -77,6 +78,10 @@ def test_a_shift_by_trials_comes_and_goes():
     assert shares[0] > 0.8
     assert shares[1] < 0.2
     assert shares[2] > 0.8
+    # Its late window ends with the shift, where it was still wrong.
+    (result,) = spanned.conditions
+    assert result.metrics["frozen_late_performance"] == pytest.approx(curves[:, 24:30].mean())
+    assert {(life.late_from_s, life.late_until_s) for life in spanned.lives} == {(24, 30)}
 
 
 def test_savings_are_those_of_shifts_that_come_back_alone():
@@ -98,8 +103,9 @@ def test_worlds_without_trials_are_refused():
 
 
 def pairs(curve: list[float]) -> PairedLives:
+    windows = windows_of([[(2, 4), (6, 8)]], 10)
     return PairedLives(
-        np.array([curve]), np.ones((1, 10)), np.array([2]), np.array([10]), control_step_s=1.0
+        np.array([curve]), np.ones((1, 10)), windows, np.array([10]), control_step_s=1.0
     )
 
 

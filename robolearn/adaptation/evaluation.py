@@ -24,7 +24,8 @@ class LifeRecord:
         condition: name of the condition, or "intact".
         episode: its number under the condition; equal numbers share seed and noise.
         seed: of the life.
-        onset_s: when the shift begins; for an intact life, when its twin's begins.
+        onset_s: when the shift begins; for an intact life, when its twin's begins. An intact life
+            has a record for each of the windows in which it is compared.
         frozen: whether plasticity stops at the onset.
         total_reward: sum over the life.
         steps: control steps lived.
@@ -34,8 +35,10 @@ class LifeRecord:
         mean: mean performance over the whole life.
         before: mean performance before the onset; NaN if that is at birth.
         early: mean performance over the tenth of the life that follows the onset.
-        late: mean performance over the late window of `metrics`.
+        late: mean performance over the late window of `windows`.
         trace: mean performance of successive slices of `Evaluation.trace_step_s`.
+        late_from_s: first instant of the late window, as `late_until_s` is its end; None in older
+            records, whose late window always reaches to the end of the life.
     """
 
     condition: str
@@ -53,6 +56,13 @@ class LifeRecord:
     early: float
     late: float
     trace: list[float]
+    late_from_s: float | None = None
+    late_until_s: float | None = None
+
+    @property
+    def windows(self) -> tuple[float | None, ...]:
+        """What a life shares with the twins that it is compared with, beside the episode."""
+        return self.onset_s, self.late_from_s, self.late_until_s
 
 
 @dataclass(frozen=True)

@@ -299,7 +299,7 @@ class _OneRun:
 
     def _twin(self, life: LifeRecord, frozen: bool) -> LifeRecord:
         twins = self._by_key[INTACT, frozen, life.episode]
-        return next(twin for twin in twins if twin.onset_s == life.onset_s)
+        return next(twin for twin in twins if twin.windows == life.windows)
 
 
 def _metric(

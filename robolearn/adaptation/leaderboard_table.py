@@ -48,7 +48,7 @@ def print_leaderboard(board: Leaderboard, console: Console) -> None:
 def closing_lines(board: Leaderboard) -> list[str]:
     """Return what must be said under a leaderboard: what is shown, over what, how well it holds."""
     lines = [
-        "after      performance under the shifts in the last quarter of life; ranks by it",
+        "after      performance in the last quarter of life, or before the shift ends; ranks by it",
         "retention  after / the intact twin's, 1 is as good as intact",
         "benefit    of plasticity: (live − frozen) under the shift − (live − frozen) intact",
         "p          of no benefit, by flips of sign over runs (over lives with one run)",

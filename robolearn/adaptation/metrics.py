@@ -5,8 +5,9 @@ metric pools the episodes of one seed as a ratio of means, never as a mean of ra
 episode whose twin hardly moves cannot dominate. Episodes whose twin never walked count as failures:
 the metric is (share that walked) x (metric of those) + (share that did not) x (worst value).
 
-Windows of a life of T steps: *early* is a tenth of the life from the onset on; *late* is the last
-quarter of the life, or what is left of it after the early window if the onset is late.
+The windows are those of `windows`: *early* is a tenth of the life from the onset on; *under the
+shift* is from the onset to the end of the shift's first span; *late* is the last quarter of a
+life's length in which the shift acts. Where it lasts, both of these reach to the end of the life.
 
 A ratio is NaN where it is not defined: the twins' mean is not positive in the window it needs.
 """
@@ -16,6 +17,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from robolearn.adaptation.windows import Window, Windows, early_steps
 
 Array = NDArray[Any]
 
@@ -28,21 +31,20 @@ class PairedLives:
         performance: (episodes, T), of the shifted life at each control step, in the task's unit
             (such as m/s forward); zero from a fall on.
         reference: (episodes, T), the same of the intact twin.
-        onset_step: (episodes,) int, the first step under the shift; 0 is at birth. More than a
-            tenth of the life must follow.
+        windows: of the episodes: when the shift comes and goes.
         fall_step: (episodes,) int, the step at which the shifted life fell; T if it did not.
         control_step_s: duration of a step, s.
         walks_above: an episode whose twin's mean performance over the whole life is not above this
             never walked; in the task's unit.
 
     Raises:
-        ValueError: shapes differ, a value is not finite or is not zero after a fall, or a step
+        ValueError: shapes differ, a value is not finite or is not zero after a fall, or a fall
             lies outside the life.
     """
 
     performance: Array
     reference: Array
-    onset_step: Array
+    windows: Windows
     fall_step: Array
     control_step_s: float
     walks_above: float = 0.0
@@ -54,17 +56,15 @@ class PairedLives:
                 f"performance: expected shape (episodes, T), got {np.shape(self.performance)}"
             )
         episodes, steps = self.performance.shape
-        for name, shape in (
-            ("reference", (episodes, steps)),
-            ("onset_step", (episodes,)),
-            ("fall_step", (episodes,)),
-        ):
+        for name, shape in (("reference", (episodes, steps)), ("fall_step", (episodes,))):
             if np.shape(getattr(self, name)) != shape:
                 given = np.shape(getattr(self, name))
                 raise ValueError(f"{name}: expected shape {shape}, got {given}")
+        windows = (*np.shape(self.windows.onset), self.windows.steps)
+        if windows != (episodes, steps):
+            raise ValueError(f"windows: expected those of {(episodes, steps)}, got {windows}")
         if not (np.isfinite(self.performance).all() and np.isfinite(self.reference).all()):
             raise ValueError("performance and reference must be finite")
-        _check_onset(self.onset_step, steps)
         if np.any(self.fall_step < 0) or np.any(self.fall_step > steps):
             raise ValueError(f"fall_step: expected 0 to {steps}, got {self.fall_step}")
         if self.performance[np.arange(steps) >= self.fall_step[:, None]].any():
@@ -78,30 +78,26 @@ class PairedLives:
         return self.reference.mean(axis=1) > self.walks_above
 
 
-def early_mean(performance: Array, onset_step: Array) -> NDArray[np.float64]:
+def early_mean(performance: Array, windows: Windows) -> NDArray[np.float64]:
     """Return each episode's mean (episodes,) over the early window, in the task's unit.
 
     Args:
         performance: (episodes, T).
-        onset_step: (episodes,) int.
+        windows: of the episodes.
     """
-    steps = performance.shape[1]
-    return _window_mean(performance, onset_step, onset_step + _tenth(steps))
+    return _window_mean(performance, windows.early)
 
 
-def late_mean(performance: Array, onset_step: Array) -> NDArray[np.float64]:
+def late_mean(performance: Array, windows: Windows) -> NDArray[np.float64]:
     """Return each episode's mean (episodes,) over the late window, in the task's unit.
 
     This is the absolute figure (such as the speed) to print beside every ratio.
 
     Args:
         performance: (episodes, T).
-        onset_step: (episodes,) int.
+        windows: of the episodes.
     """
-    steps = performance.shape[1]
-    quarter = steps - max(1, steps // 4)
-    start = np.maximum(quarter, onset_step + _tenth(steps))
-    return _window_mean(performance, start, np.full_like(start, steps))
+    return _window_mean(performance, windows.late)
 
 
 def retention(lives: PairedLives) -> float:
@@ -111,8 +107,8 @@ def retention(lives: PairedLives) -> float:
     1 or less than 0 is possible. Unitless.
     """
     ratio = _ratio(
-        late_mean(lives.performance, lives.onset_step),
-        late_mean(lives.reference, lives.onset_step),
+        late_mean(lives.performance, lives.windows),
+        late_mean(lives.reference, lives.windows),
         lives.walked,
     )
     return _with_failures(ratio, 0.0, lives.walked)
@@ -124,35 +120,35 @@ def drop(lives: PairedLives) -> float:
     0 is no loss, 1 (also the value of those who never walked) is total loss. Unitless.
     """
     ratio = _ratio(
-        early_mean(lives.performance, lives.onset_step),
-        early_mean(lives.reference, lives.onset_step),
+        early_mean(lives.performance, lives.windows),
+        early_mean(lives.reference, lives.windows),
         lives.walked,
     )
     return 1 - _with_failures(ratio, 0.0, lives.walked)
 
 
 def adaptation(lives: PairedLives) -> float:
-    """Return (mean p late - mean p early) / mean p_ref after onset: what the life wins back.
+    """Return (mean p late - mean p early) / mean p_ref under the shift: what the life wins back.
 
     Positive where the agent gets better under the shift, negative where it gets worse, 0 for those
     who never walked. Unitless.
     """
-    gain = late_mean(lives.performance, lives.onset_step) - early_mean(
-        lives.performance, lives.onset_step
+    gain = late_mean(lives.performance, lives.windows) - early_mean(
+        lives.performance, lives.windows
     )
-    ratio = _ratio(gain, _mean_after(lives.reference, lives.onset_step), lives.walked)
+    ratio = _ratio(gain, _window_mean(lives.reference, lives.windows.under), lives.walked)
     return _with_failures(ratio, 0.0, lives.walked)
 
 
 def robustness_area(lives: PairedLives) -> float:
-    """Return the integral of p_ref - p over that of p_ref, after onset: the share that was lost.
+    """Return the integral of p_ref - p over that of p_ref, under the shift: the share lost.
 
     0 is no loss, 1 (also the value of those who never walked) is total loss; negative if the
     shifted lives outdo their twins. Unitless; the duration of a step cancels.
     """
-    after = np.arange(lives.performance.shape[1]) >= lives.onset_step[:, None]  # (episodes, T)
-    lost = np.sum((lives.reference - lives.performance) * after, axis=1)
-    ratio = _ratio(lost, np.sum(lives.reference * after, axis=1), lives.walked)
+    under = _inside(lives.windows.under, lives.windows.steps)  # (episodes, T)
+    lost = np.sum((lives.reference - lives.performance) * under, axis=1)
+    ratio = _ratio(lost, np.sum(lives.reference * under, axis=1), lives.walked)
     return _with_failures(ratio, 1.0, lives.walked)
 
 
@@ -166,8 +162,9 @@ class Recovery:
     """When each episode of a seed had recovered from the shift.
 
     Attributes:
-        state: (episodes,) str: "recovered"; "censored", the fall or the end came first, or the twin
-            never walked; "undefined", the shift cost too little for a recovery to mean anything.
+        state: (episodes,) str: "recovered"; "censored", the fall or the end of the shift came
+            first, or the twin never walked; "undefined", the shift cost too little for a
+            recovery to mean anything.
         time_s: (episodes,) s from the onset to the recovery, or for how long it was waited for if
             censored; NaN if undefined.
     """
@@ -201,34 +198,35 @@ def recovery(
 ) -> Recovery:
     """Find the first time at which p >= p_dip + share (p_ref - p_dip) begins to hold for `hold_s`.
 
-    p_dip is the mean of p over the early window and p_ref the twin's mean after the onset. p is
+    p_dip is the mean of p over the early window and p_ref the twin's mean under the shift. p is
     first averaged over the last `smoothing_s`, never reaching back before the onset, since speed
     swings within a step of the gait; that delays a sudden recovery by up to `smoothing_s`. The
-    search starts at the lowest smoothed p of the early window: a shift takes a moment to bite.
+    search starts at the lowest smoothed p of the early window: a shift takes a moment to bite. It
+    ends with the shift: healing is no recovery.
 
     Args:
         lives: the episodes of one seed.
         share: of the dip that must be made good.
-        hold_s: how long it must hold, s, before the fall or the end.
+        hold_s: how long it must hold, s, before the fall or the end of the shift.
         smoothing_s: length of the running mean, s; 0 for none.
         least_drop: an episode with 1 - mean p / mean p_ref below this in the early window has
             nothing to recover from. A fall that comes later shows in `fall_rate`.
     """
-    p, onset, walked = lives.performance, lives.onset_step, lives.walked
-    early = early_mean(p, onset)
-    dropped = early <= (1 - least_drop) * early_mean(lives.reference, onset)
-    threshold = early + share * (_mean_after(lives.reference, onset) - early)
+    p, walked, (onset, end) = lives.performance, lives.walked, lives.windows.under
+    early = early_mean(p, lives.windows)
+    dropped = early <= (1 - least_drop) * early_mean(lives.reference, lives.windows)
+    threshold = early + share * (_window_mean(lives.reference, (onset, end)) - early)
     hold = max(1, round(hold_s / lives.control_step_s))
     width = max(1, round(smoothing_s / lives.control_step_s))
     state = np.where(walked & ~dropped, "undefined", "censored").astype("<U9")
-    steps = np.maximum(0, lives.fall_step - onset).astype(float)
+    steps = np.maximum(0, np.minimum(lives.fall_step, end) - onset).astype(float)
     steps[state == "undefined"] = np.nan
     for i in np.flatnonzero(walked & dropped):
-        smooth = _running_mean(p[i, onset[i] :], width)  # (T - onset,)
+        smooth = _running_mean(p[i, onset[i] : end[i]], width)  # (end - onset,)
         # The tolerance keeps a curve that ends exactly on the threshold from hanging on rounding.
         above = smooth >= threshold[i] - 1e-9 * abs(threshold[i])
         above[max(0, lives.fall_step[i] - onset[i]) :] = False
-        above[: smooth[: _tenth(p.shape[1])].argmin()] = False
+        above[: smooth[: early_steps(lives.windows.steps)].argmin()] = False
         count = np.concatenate([[0], np.cumsum(above)])
         held = np.flatnonzero(count[hold:] - count[:-hold] == hold)
         if held.size:
@@ -252,8 +250,8 @@ def measure(lives: PairedLives, back: Recovery | None = None) -> dict[str, float
         "median_recovery_s": back.median_s,
         "fall_rate": fall_rate(lives),
         "walked_share": float(lives.walked.mean()),
-        "late_performance": float(late_mean(lives.performance, lives.onset_step).mean()),
-        "late_reference": float(late_mean(lives.reference, lives.onset_step).mean()),
+        "late_performance": float(late_mean(lives.performance, lives.windows).mean()),
+        "late_reference": float(late_mean(lives.reference, lives.windows).mean()),
     }
 
 
@@ -291,30 +289,16 @@ def gap_closed(agent: float, static: float, ceiling: float) -> float:
     return (agent - static) / (ceiling - static) if ceiling > static else float("nan")
 
 
-def _tenth(steps: int) -> int:
-    """Return the length of the early window of a life of `steps`."""
-    return max(1, steps // 10)
+def _inside(window: Window, steps: int) -> NDArray[np.bool_]:
+    """Return which steps of a life of `steps` lie in the window of each episode, (episodes, T)."""
+    step, (start, end) = np.arange(steps), window
+    return (step >= start[:, None]) & (step < end[:, None])
 
 
-def _check_onset(onset_step: Array, steps: int) -> None:
-    """Refuse onsets outside the life, or so late that no late window is left."""
-    last = steps - _tenth(steps) - 1
-    if np.any(onset_step < 0) or np.any(onset_step > last):
-        raise ValueError(
-            f"onset_step: expected 0 to {last} in a life of {steps} steps, got {onset_step}"
-        )
-
-
-def _window_mean(curve: Array, start: Array, end: Array) -> NDArray[np.float64]:
-    """Return the mean (episodes,) of `curve` (episodes, T) over the steps start .. end - 1."""
-    step = np.arange(curve.shape[1])
-    inside = (step >= start[:, None]) & (step < end[:, None])  # (episodes, T)
-    return np.sum(curve * inside, axis=1, dtype=np.float64) / (end - start)
-
-
-def _mean_after(curve: Array, onset_step: Array) -> NDArray[np.float64]:
-    """Return the mean (episodes,) of `curve` (episodes, T) from the onset to the end."""
-    return _window_mean(curve, onset_step, np.full_like(onset_step, curve.shape[1]))
+def _window_mean(curve: Array, window: Window) -> NDArray[np.float64]:
+    """Return the mean (episodes,) of `curve` (episodes, T) over a window."""
+    inside = _inside(window, curve.shape[1])  # (episodes, T)
+    return np.sum(curve * inside, axis=1, dtype=np.float64) / (window[1] - window[0])
 
 
 def _running_mean(curve: Array, width: int) -> NDArray[np.float64]:

@@ -17,6 +17,8 @@ A list makes a condition of each element (of each combination, if there are seve
     trials: 60                     # time is counted in trials: lives, onsets, windows, all of it
     parameters: {switch_trials: null}  # of the task, the same for every agent
 
+Where a shift ends, it is measured while it acts: `robolearn.adaptation.windows`.
+
 The time of a life with `trials` is a number of trials: what the code calls seconds is then trials.
 """
 

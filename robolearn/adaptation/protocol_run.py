@@ -31,6 +31,7 @@ from robolearn.adaptation.paired_lives import (
 )
 from robolearn.adaptation.protocol import SEEDS, Condition, Protocol
 from robolearn.adaptation.savings import forgetting, savings
+from robolearn.adaptation.windows import Windows, windows_of
 from robolearn.agents.protocol import Agent
 from robolearn.envs.task import Task
 from robolearn.envs.vector_env import RobotVectorEnv
@@ -96,6 +97,7 @@ def evaluate(
         subject, plan, seeds, protocol, protocol.life_steps(world, task.trial_steps),
         max_rows=max_rows, threads=threads, cache=cache, progress=progress,
     )  # fmt: skip
+    windows = {c.name: _windows(c, lived, plan, world, tick) for c in conditions}
     by_trial = protocol.trials is not None
     slice_ticks = max(1, round(1 / (trace_hz * tick))) if trace_hz > 0 else 0
     slice_ticks = min(slice_ticks, 1) if by_trial else slice_ticks
@@ -123,9 +125,9 @@ def evaluate(
             "operations_per_s": float(intact.operations_per_s.mean()),
         },
         conditions=[
-            _measure_condition(c, lived, plan.onset[c.name], tick, protocol) for c in conditions
+            _measure_condition(c, lived, windows[c.name], tick, protocol) for c in conditions
         ],
-        lives=_records(lived, plan, seeds, tick, slice_ticks),
+        lives=_records(lived, windows, seeds, tick, slice_ticks),
         software=describe_software(),
         command=command,
     )
@@ -179,19 +181,40 @@ def _check_fit(agent: Agent, env: RobotVectorEnv, genome: NDArray[np.floating]) 
         )
 
 
+def _windows(
+    condition: Condition, lived: Lived, plan: LifePlan, world: World, tick: float
+) -> Windows:
+    """Return where the lives of a condition are measured, in ticks of `tick`."""
+    lives = [
+        [_span(fixed, world, tick) for fixed in plan.shifts[condition.name, episode, NEVER]]
+        for episode in range(len(plan.onset[condition.name]))
+    ]
+    return windows_of(lives, lived.performance.shape[1])
+
+
+def _span(plan: ShiftPlan, world: World, tick: float) -> tuple[int, int]:
+    """Return (onset, end) in ticks of a plan whose case is drawn; NEVER where it lasts."""
+    onset = round(plan.onset_s / tick)
+    # What is over by itself, as a push, is a perturbation: all that follows it counts.
+    if plan.end_s is None or any(np.isfinite(s.lasts_s(world)) for s in plan.shifts(world)):
+        return onset, NEVER
+    return onset, round(plan.end_s / tick)
+
+
 def _measure_condition(
     condition: Condition,
     lived: Lived,
-    onset: NDArray[np.int64],
+    windows: Windows,
     tick: float,
     protocol: Protocol,
 ) -> ConditionResult:
-    """Measure one condition against its companions; onset (episodes,) in ticks of `tick`."""
+    """Measure one condition against its companions; windows in ticks of `tick`."""
+    onset = windows.onset
     episodes = range(len(onset))
     shifted = lived.rows([(condition.name, e, NEVER) for e in episodes])
     twin = lived.rows([(INTACT, e, NEVER) for e in episodes])
     pairs = PairedLives(
-        shifted.performance, twin.performance, onset, shifted.fall, tick, protocol.walks_above
+        shifted.performance, twin.performance, windows, shifted.fall, tick, protocol.walks_above
     )
     # A condition with a time of its own comes once, whatever the spans of the protocol.
     spans = protocol.spans if len(condition.plans) > 1 else ()
@@ -200,7 +223,7 @@ def _measure_condition(
     metrics = {
         **measure(pairs, back),
         "reference_before": float(np.mean(_before(twin.performance, onset))),
-        "early_performance": float(early_mean(shifted.performance, onset).mean()),
+        "early_performance": float(early_mean(shifted.performance, windows).mean()),
         "unstable_share": float(shifted.unstable.mean()),
         "reference_fall_rate": float(twin.fell.mean()),
         "frozen_late_performance": np.nan,
@@ -212,7 +235,7 @@ def _measure_condition(
     if (condition.name, 0, int(onset[0])) in lived.row_of:
         frozen = lived.rows([(condition.name, e, int(onset[e])) for e in episodes])
         frozen_twin = lived.rows([(INTACT, e, int(onset[e])) for e in episodes])
-        late = [late_mean(x.performance, onset) for x in (shifted, frozen, twin, frozen_twin)]
+        late = [late_mean(x.performance, windows) for x in (shifted, frozen, twin, frozen_twin)]
         metrics["frozen_late_performance"] = float(late[1].mean())
         metrics["frozen_fall_rate"] = float(frozen.fell.mean())
         metrics["plasticity_benefit"] = plasticity_benefit(*late)
@@ -224,23 +247,25 @@ def _measure_condition(
 
 def _records(
     lived: Lived,
-    plan: LifePlan,
+    windows: dict[str, Windows],
     seeds: NDArray[np.int64],
     tick: float,
     slice_ticks: int,
 ) -> list[LifeRecord]:
-    """Write down every life; an intact one for each onset at which it is compared."""
-    wanted: dict[tuple[str, int, int, bool], None] = {}  # an ordered set
-    for condition, onsets in plan.onset.items():
-        for episode, onset in enumerate(onsets.tolist()):
+    """Write down every life; an intact one for each of the windows in which it is compared."""
+    # In order, each once: windows are told apart by the onset and the ends of the late one.
+    wanted: dict[tuple[str, int, int, int, int, bool], Windows] = {}
+    for condition, its in windows.items():
+        ticks = np.stack([its.onset, *its.late], axis=1)  # (episodes, 3)
+        for episode, (onset, begin, end) in enumerate(ticks.tolist()):
             for name in (INTACT, condition):
-                wanted[name, episode, onset, False] = None
+                wanted[name, episode, onset, begin, end, False] = its.of(episode)
                 if (name, episode, onset) in lived.row_of:
-                    wanted[name, episode, onset, True] = None
+                    wanted[name, episode, onset, begin, end, True] = its.of(episode)
     records = []
-    for name, episode, onset, frozen in wanted:
+    for (name, episode, onset, begin, end, frozen), own in wanted.items():
         life = lived.rows([(name, episode, onset if frozen else NEVER)])
-        curve, at = life.performance, np.array([onset])
+        curve = life.performance
         records.append(
             LifeRecord(
                 condition=name,
@@ -254,10 +279,12 @@ def _records(
                 fall_s=float(life.fall[0] * tick) if life.fell[0] else None,
                 unstable=bool(life.unstable[0]),
                 mean=float(curve.mean(dtype=np.float64)),
-                before=float(_before(curve, at)[0]),
-                early=float(early_mean(curve, at)[0]),
-                late=float(late_mean(curve, at)[0]),
+                before=float(_before(curve, own.onset)[0]),
+                early=float(early_mean(curve, own)[0]),
+                late=float(late_mean(curve, own)[0]),
                 trace=_trace(curve[0], slice_ticks),
+                late_from_s=begin * tick,
+                late_until_s=end * tick,
             )
         )
     return records

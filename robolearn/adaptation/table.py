@@ -21,7 +21,7 @@ WIDTH = 100  # columns that every line keeps to
 _ABSENT = "–"
 _LEGEND = (
     ("seen", "whether training drew this shift; symmetric: on another leg with the same weights"),
-    ("intact", "performance of the intact twins in the last quarter of life"),
+    ("intact", "performance of intact twins in the last quarter of life, or before the shift ends"),
     ("after", "performance of the disturbed lives then; 0 from a fall on"),
     ("retention", "after / intact: 1 is as good as intact, 0 is nothing left"),
     ("drop", "share lost in the first tenth of a life after the onset"),

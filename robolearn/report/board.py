@@ -89,8 +89,8 @@ def notes(board: Leaderboard) -> list[str]:
             f"Gap closed: the performance after, 0 at {board.static}, 1 at {board.ceiling}."
         )
     return [
-        "Sorted by the performance under the shifts in the last quarter of life; in brackets 95 % "
-        "intervals. p: of no benefit of plasticity, by flips of sign. "
+        "Sorted by the performance under the shifts in the last quarter of life, or before they "
+        "end; in brackets 95 % intervals. p: of no benefit of plasticity, by flips of sign. "
         "Spikes and synaptic operations: of a brain, per second of intact life. "
         + ". ".join(cover_lines(board))
         + ".",

@@ -70,13 +70,16 @@ def _of_run(evaluation: Evaluation) -> dict:
     kinds = {
         "live": [life for life in shifted if not life.frozen],
         "frozen": [life for life in shifted if life.frozen],
-        "intact": [
-            life
-            for life in evaluation.lives
-            if life.condition == INTACT
-            and not life.frozen
-            and (life.episode, life.onset_s) in onsets
-        ],
+        # One of each onset, whatever the late windows in which it is compared.
+        "intact": list(
+            {
+                (life.episode, life.onset_s): life
+                for life in evaluation.lives
+                if life.condition == INTACT
+                and not life.frozen
+                and (life.episode, life.onset_s) in onsets
+            }.values()
+        ),
     }
     # The slice that holds the onset is the first one after it: those before are wholly before.
     at = {id(life): int(life.onset_s / step + 1e-9) for group in kinds.values() for life in group}

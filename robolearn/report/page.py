@@ -136,8 +136,9 @@ def _add_section(contents: _Contents, section: Section, number: int) -> None:
     contents.figure(
         "What is left under every condition",
         f'<div class="grid heats">{heat}</div>',
-        f"Retention: performance in the last quarter of life over the intact twin's, mean over the "
-        f"training runs, {first.protocol['episodes']} lives each. 1.00 is as good as intact; the "
+        "Retention: performance in the last quarter of life, or before the shift ends, over the "
+        "intact twin's, mean over the training runs, "
+        f"{first.protocol['episodes']} lives each. 1.00 is as good as intact; the "
         "colour ends at 0 and 1. A dot marks conditions that training could draw, a ring those "
         "that it drew for another leg of a brain whose weights are shared over legs.",
     )
