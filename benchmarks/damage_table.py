@@ -17,7 +17,12 @@ import numpy as np
 
 from robolearn.adaptation.statistics import interval
 
-METRICS = ("retention", "fall_rate", "late_performance", "late_reference", "plasticity_benefit")
+# Files of older commits lack the frozen twins' performance.
+FROZEN = "frozen_late_performance"
+METRICS = (
+    *("retention", "fall_rate", "late_performance", "late_reference", FROZEN),
+    "plasticity_benefit",
+)
 
 
 def main() -> None:
@@ -61,8 +66,8 @@ def rows(runs: list[dict]) -> dict[str, list[float]]:
         for value in dict.fromkeys(condition[key] for condition in conditions):
             means(value, [i for i, c in enumerate(conditions) if c[key] == value])
     means("all", list(range(len(conditions))))
-    for metric in ("fall_rate", "plasticity_benefit"):
-        values = [[condition[metric] for condition in run["conditions"]] for run in runs]
+    for metric in ("fall_rate", "late_performance", FROZEN, "plasticity_benefit"):
+        values = [[condition.get(metric) for condition in run["conditions"]] for run in runs]
         if None not in values[0]:
             table[metric] = np.mean(values, axis=1).tolist()
     return table
