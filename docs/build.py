@@ -82,7 +82,7 @@ def main() -> int:
 def write_pages() -> list[dict[str, Any]]:
     """Write all pages below `PAGES`; return what the site's navigation shows."""
     for page in DOCS.glob("*.md"):
-        shutil.copy(page, PAGES / page.name)
+        _write(page.name, _with_benchmarks(page.read_text(encoding="utf-8")))
     shutil.copy(ROOT / "videos" / "quickstart.gif", PAGES)
     return [
         {"robolearn": "index.md"},
@@ -106,6 +106,14 @@ def write_pages() -> list[dict[str, Any]]:
             ]
         },
     ]
+
+
+def _with_benchmarks(text: str) -> str:
+    """Copy the files of `benchmarks/` that a page links to among the pages; link to the copies."""
+    (PAGES / "benchmarks").mkdir(exist_ok=True)
+    for name in re.findall(r"\]\(\.\./benchmarks/([^)]+)\)", text):
+        shutil.copy(ROOT / "benchmarks" / name, PAGES / "benchmarks" / name)
+    return text.replace("](../benchmarks/", "](benchmarks/")
 
 
 def write_envs() -> list[str | dict[str, str]]:

@@ -306,9 +306,10 @@ def record(
         trained = load_trained(agents[0])
         target = out or Path(f"{trained.file_name}-film")
         files = film_life(trained, target, shift or [], seed, seconds, after_s=after, brain=brain)
-        keep_films(trained, files)
     for file in files:
         print(file)
+    if not compare:
+        keep_films(trained, files)
 
 
 @app.command()

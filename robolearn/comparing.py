@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from robolearn.adaptation.evaluation import Evaluation
 from robolearn.adaptation.leaderboard import Leaderboard, Member, make_leaderboard
 from robolearn.adaptation.leaderboard_table import print_leaderboard
@@ -23,7 +21,8 @@ from robolearn.adaptation.recipes import labels, recipe_of
 from robolearn.definitions import read_yaml
 from robolearn.envs.registry import task_type
 from robolearn.errors import UserError
-from robolearn.tracking.atomic_file import check_folder_of, write_atomically
+from robolearn.tracking.atomic_file import check_writable, write_atomically
+from robolearn.tracking.console import PlainConsole
 from robolearn.tracking.plain_values import to_strict_json
 from robolearn.tracking.progress import Progress
 from robolearn.tracking.run import RUN_FILE, RunFolder
@@ -178,27 +177,32 @@ def compare(
     between: tuple[str, str] | None,
     command: str,
 ) -> None:
-    """Do what `compare_agents` does, print the leaderboards, and write the files."""
-    check_folder_of("--json", json_file)
-    check_folder_of("--csv", csv_file)
+    """Do what `compare_agents` does, write the files, and print the leaderboards."""
+    check_writable("--json", json_file)
+    check_writable("--csv", csv_file)
+    if json_file is not None and csv_file is not None and json_file.resolve() == csv_file.resolve():
+        raise UserError(f"--csv {csv_file}: --json names the same file, expected another")
     found = compare_agents(
         agents, protocol, episodes=episodes, seed=seed, use_cache=use_cache, between=between,
         command=command,
     )  # fmt: skip
-    console = Console(emoji=False, markup=False, highlight=False)
-    for board in found.leaderboards:
-        print_leaderboard(board, console)
-    for line in found.skipped:
-        console.print(f"left out: {line}", soft_wrap=True)
-    for line in found.unfinished:
-        console.print(f"not trained to the end: {line}", soft_wrap=True)
-    if json_file is not None:
-        text = json.dumps(found.to_json(), indent=1, allow_nan=False)
-        write_atomically(json_file, text.encode())
-        console.print(f"raw numbers: {json_file}")
-    if csv_file is not None:
-        write_atomically(csv_file, found.to_csv().encode())
-        console.print(f"one line a life: {csv_file}")
+    console = PlainConsole()
+    try:  # first the files: whoever reads the tables may close the pipe after one line
+        if json_file is not None:
+            text = json.dumps(found.to_json(), indent=1, allow_nan=False)
+            write_atomically(json_file, text.encode())
+        if csv_file is not None:
+            write_atomically(csv_file, found.to_csv().encode())
+    finally:
+        for board in found.leaderboards:
+            print_leaderboard(board, console)
+        for line in found.skipped:
+            console.print(f"left out: {line}", soft_wrap=True)
+        for line in found.unfinished:
+            console.print(f"not trained to the end: {line}", soft_wrap=True)
+    for told, file in (("raw numbers", json_file), ("one line a life", csv_file)):
+        if file is not None:
+            console.print(f"{told}: {file}", soft_wrap=True)
 
 
 def find_runs(agents: Sequence[str]) -> list[str | Path]:
@@ -247,7 +251,10 @@ def _unfinished(trained: list[TrainedAgent]) -> Iterator[str]:
     """Tell of runs whose training has not ended, by name and status."""
     for agent in trained:
         if (agent.folder / RUN_FILE).is_file() and not is_zoo_entry(agent.folder):
-            status = RunFolder.open(agent.folder).status
+            try:
+                status = RunFolder.open(agent.folder).status
+            except UserError:  # nothing that was lived is lost for it
+                status = "unreadable"
             if status != "finished":
                 yield f"{agent.name} ({status})"
 

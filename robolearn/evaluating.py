@@ -5,17 +5,16 @@ import shlex
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from robolearn.adaptation.evaluation import Evaluation
 from robolearn.adaptation.life_cache import LifeCache, default_path
 from robolearn.adaptation.protocol import Protocol
 from robolearn.adaptation.recipes import differences, recipe_of
 from robolearn.adaptation.table import print_evaluation, print_summary, summarise
-from robolearn.comparing import evaluate_trained, in_percent, protocol_of
+from robolearn.comparing import evaluate_trained, find_runs, in_percent, protocol_of
 from robolearn.errors import UserError
 from robolearn.mirroring import keep_evaluation
-from robolearn.tracking.atomic_file import check_folder_of, write_atomically
+from robolearn.tracking.atomic_file import check_writable, write_atomically
+from robolearn.tracking.console import PlainConsole
 from robolearn.tracking.plain_values import to_strict_json
 from robolearn.tracking.progress import Progress
 from robolearn.zoo import TrainedAgent, load_trained
@@ -30,10 +29,12 @@ def evaluate_agents(
     json_file: Path | None,
     command: list[str],
 ) -> list[Evaluation]:
-    """Evaluate a zoo agent, a run, or every run in a folder; print the table, write the JSON.
+    """Evaluate a zoo agent, a run, or every run in a folder; write the JSON, print the tables.
+
+    What cannot be kept in a run's folder is told on stderr.
 
     Args:
-        agent: zoo name, run folder, or a folder whose sub-folders are runs.
+        agent: zoo name, run folder, or a folder of runs.
         protocol_name: a name in `configs/protocols/`, or a path; None takes the env's own.
         shifts: texts that replace the protocol's conditions; may be empty.
         episodes: lives for each condition; None takes the protocol's.
@@ -42,28 +43,32 @@ def evaluate_agents(
         command: the command line word by word, kept with the result.
 
     Raises:
-        UserError: unknown agent, protocol or shift, a folder with runs of several recipes, or no
-            folder for the JSON.
+        UserError: unknown agent, protocol or shift, a folder with runs of several recipes, or the
+            JSON cannot be written.
     """
-    check_folder_of("--json", json_file)
-    console = Console(emoji=False, markup=False, highlight=False)
+    check_writable("--json", json_file)
     evaluations = []
-    runs = [load_trained(folder) for folder in _runs(agent)]
+    runs = [load_trained(folder) for folder in find_runs([agent])]
     _check_one_recipe(runs, agent)
     for trained in runs:
         protocol = protocol_of(trained.env_name, protocol_name, episodes, shifts)
         result = evaluate_one(trained, protocol, seed, shlex.join(["robolearn", *command[1:]]))
         evaluations.append(result)
-        console.print(trained.name)
-        print_evaluation(result, console)
         keep_evaluation(trained, result)
-    if len(evaluations) > 1:
-        print_summary(summarise(evaluations), console)
+    console = PlainConsole()
+    try:  # first the file: whoever reads the tables may close the pipe after one line
+        if json_file is not None:
+            content = [evaluation.to_json() for evaluation in evaluations]
+            text = json.dumps(to_strict_json(content if len(content) > 1 else content[0]), indent=1)
+            write_atomically(json_file, text.encode())
+    finally:
+        for trained, result in zip(runs, evaluations, strict=True):
+            console.print(trained.name)
+            print_evaluation(result, console)
+        if len(evaluations) > 1:
+            print_summary(summarise(evaluations), console)
     if json_file is not None:
-        content = [evaluation.to_json() for evaluation in evaluations]
-        text = json.dumps(to_strict_json(content if len(content) > 1 else content[0]), indent=1)
-        write_atomically(json_file, text.encode())
-        console.print(f"raw numbers: {json_file}")
+        console.print(f"raw numbers: {json_file}", soft_wrap=True)
     return evaluations
 
 
@@ -74,17 +79,6 @@ def evaluate_one(
     with Progress(100, unit="percent", stream=sys.stderr) as progress:
         cache = LifeCache(default_path())
         return evaluate_trained(trained, protocol, seed, cache, in_percent(progress), command)
-
-
-def _runs(agent: str) -> list[str | Path]:
-    """Return the run itself, or the runs inside a folder of runs."""
-    folder = Path(agent)
-    if folder.is_dir() and not (folder / "config.yaml").is_file():
-        runs = sorted(path.parent for path in folder.glob("*/config.yaml"))
-        if not runs:
-            raise UserError(f"{agent} is no run folder, and holds none")
-        return list(runs)
-    return [agent]
 
 
 def _check_one_recipe(runs: list[TrainedAgent], folder: str) -> None:

@@ -40,6 +40,10 @@ def run_program(app: typer.Typer) -> None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     usage_error: Any = typer.BadParameter.__base__  # typer gives it no public name
     try:
+        if "MUJOCO_GL" in os.environ:
+            from robolearn.recording.gl import take_wish
+
+            take_wish()
         if len(sys.argv) == 1:
             sys.argv.append("--help")
         code = app(prog_name="robolearn", standalone_mode=False)
@@ -54,6 +58,9 @@ def run_program(app: typer.Typer) -> None:
     except BrokenPipeError:  # whoever read us has seen enough
         code = 128 + signal.SIGPIPE
         drop_output()
+    except MemoryError as error:  # numpy tells how much was asked for
+        why = f" ({error})" if str(error) else ""
+        code = _fail(f"not enough memory{why}: ask for fewer individuals or shorter lives")
     except OSError as error:  # a full disk, a forbidden folder
         drop_output()
         where = f"{error.filename}: " if error.filename else ""

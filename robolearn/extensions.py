@@ -14,6 +14,7 @@ from pathlib import Path
 from robolearn.errors import UserError
 
 GROUP = "robolearn.extensions"
+_MODULES = "robolearn_extension_"  # how the names of their modules begin
 _loaded: set[str] = set()
 
 
@@ -28,7 +29,7 @@ def load_extension(path: Path) -> None:
         return
     if not path.is_file():
         raise UserError(f"--with {path}: no such file")
-    name = f"robolearn_extension_{len(_loaded)}_{path.stem}"
+    name = f"{_MODULES}{len(_loaded)}_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UserError(f"--with {path}: not a Python file (its name must end in .py)")
@@ -40,6 +41,11 @@ def load_extension(path: Path) -> None:
         del sys.modules[name]
         raise UserError(f"--with {path}{_line_in(path, error)}: {_one_line(error)}") from error
     _loaded.add(str(path))
+
+
+def loaded_files() -> list[str]:
+    """Return the files that `load_extension` has run in this process."""
+    return [str(m.__file__) for name, m in sys.modules.items() if name.startswith(_MODULES)]
 
 
 def load_installed() -> None:

@@ -13,10 +13,11 @@ from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.envs.witness import Witness, film_camera
 from robolearn.errors import UserError
 from robolearn.lifetime import Moment, live
-from robolearn.recording import Trajectory, record
+from robolearn.recording import Trajectory, check_name, record
 from robolearn.recording.brain import BrainWitness
 from robolearn.recording.brain_figure import MOST_MOMENTS
 from robolearn.shifts import parse_shifts
+from robolearn.tracking.atomic_file import check_writable
 from robolearn.tracking.provenance import describe_software
 from robolearn.zoo import TrainedAgent, load_trained, make_env
 from robolearn.zoo.trained_agent import is_zoo_entry
@@ -50,6 +51,8 @@ def film_life(
     trained = agent if isinstance(agent, TrainedAgent) else load_trained(agent)
     if out.suffix == ".png" and not brain:
         raise UserError(f"{out}: a .png shows what goes on in the brain: add --brain")
+    check_name(out)
+    _check_target(out)
     moments = MOST_MOMENTS if out.suffix == ".png" else None
     trajectory, models = live_on_camera(
         trained, shifts, seed, life_s, after_s=after_s, brain=brain, moments=moments
@@ -88,8 +91,10 @@ def film_comparison(
 
     if not 2 <= len(agents) <= MOST_TILES:
         raise UserError(f"a comparison is of 2 to {MOST_TILES} agents, got {len(agents)}")
+    check_name(out)
     if out.suffix not in ("", ".mp4", ".gif"):
         raise UserError(f"comparison {str(out)!r}: the file's name must end in .mp4 or .gif")
+    _check_target(out)
     every = [one if isinstance(one, TrainedAgent) else load_trained(one) for one in agents]
     first = every[0]
     for other in every[1:]:
@@ -157,6 +162,20 @@ def live_on_camera(
     if mind is not None:
         trajectory = dataclasses.replace(trajectory, brain=mind.brain())
     return trajectory, body.models
+
+
+def _check_target(out: Path) -> None:
+    """Check, before a life is lived, that it can be recorded to `out`; missing folders are made.
+
+    Raises:
+        UserError: a folder has that name, or the folder it would be in cannot be written to.
+    """
+    file = out.with_suffix(out.suffix or ".mp4")
+    folder = next(path for path in file.parents if path.exists())
+    if folder == file.parent:
+        check_writable("--out", file)
+    elif not folder.is_dir():
+        raise UserError(f"--out {out}: {folder} is a file, expected a folder")
 
 
 def _stride(env: RobotVectorEnv, first: int, moments: int | None) -> int:

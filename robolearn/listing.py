@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from robolearn.definitions import data_folder, definition_folder, definition_names, read_yaml
 from robolearn.errors import unknown_name
+from robolearn.tracking.console import PlainConsole
 
 Entry = dict[str, Any]
 # What a table of many entries has no room for.
@@ -41,9 +41,7 @@ def print_names(names: dict[str, list[Entry]]) -> None:
     The text is plain, and fits 80 columns, unless stdout is a terminal.
     """
     # Rich would take FORCE_COLOR for a terminal and write control characters into a file.
-    console = Console(
-        emoji=False, markup=False, highlight=False, force_terminal=sys.stdout.isatty()
-    )
+    console = PlainConsole(force_terminal=sys.stdout.isatty())
     for number, (section, entries) in enumerate(names.items()):
         if number:
             console.print()

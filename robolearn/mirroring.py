@@ -1,11 +1,13 @@
 """Keep what is found out beside a run and in its W&B run; of a report in a W&B run of its own."""
 
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from robolearn.adaptation.evaluation import Evaluation
+from robolearn.errors import UserError
 from robolearn.report import Section
 from robolearn.report.tidy import (
     adaptation_lines,
@@ -16,7 +18,7 @@ from robolearn.report.tidy import (
     profile_lines,
 )
 from robolearn.tracking.run import RunFolder
-from robolearn.tracking.wandb_log import WandbLog
+from robolearn.tracking.wandb_log import WandbLog, resolve_mode
 from robolearn.training import open_wandb
 from robolearn.zoo import TrainedAgent, name_of
 
@@ -37,35 +39,37 @@ _OWN_SHIFTS = "(own shifts)"  # how `Protocol.with_shifts` ends the name
 def keep_evaluation(trained: TrainedAgent, evaluation: Evaluation) -> None:
     """Write `evaluation.json` into the run folder and log the table to W&B; zoo agents are left.
 
-    The file is of a whole protocol: an evaluation of `--shift` is no more than logged.
-
-    Raises:
-        UserError: the folder cannot be written to.
+    The file is of a whole protocol: an evaluation of `--shift` is no more than logged. What a
+    folder does not let be kept is told on stderr, as the lives were lived all the same.
     """
     run = _run_of(trained)
     if run is None:
         return
-    if not evaluation.protocol["name"].endswith(_OWN_SHIFTS):
-        run.write_json("evaluation.json", evaluation.to_json())
-    rows = []
-    for condition in evaluation.conditions:
-        values = {"condition": condition.name, "seen": condition.seen, **condition.metrics}
-        rows.append([values.get(column) for column in _COLUMNS])
-    with open_wandb(run, trained.config, _to_stderr) as wandb:
-        intact = {f"evaluation/intact/{k}": v for k, v in evaluation.intact.items()}
-        wandb.log(_next_step(run), intact, late=True)
-        wandb.log_table("evaluation", _COLUMNS, rows)
+    try:
+        if not evaluation.protocol["name"].endswith(_OWN_SHIFTS):
+            run.write_json("evaluation.json", evaluation.to_json())
+        if _is_mirrored(trained):
+            _log_evaluation(run, trained, evaluation)
+    except UserError as error:
+        _to_stderr(f"not kept in the run: {error}")
 
 
 def keep_films(trained: TrainedAgent, files: Sequence[Path]) -> None:
-    """Log the films among `files` to the W&B run of a run folder; zoo agents are left."""
+    """Log the films among `files` to the W&B run of a run folder; zoo agents are left.
+
+    What a folder does not let be kept is told on stderr, as the films are there all the same.
+    """
     run = _run_of(trained)
     films = [file for file in files if file.suffix == ".mp4"]
-    if run is None or not films:
+    if run is None or not films or not _is_mirrored(trained):
         return
-    with open_wandb(run, trained.config, _to_stderr) as wandb:
-        for film in films:
-            wandb.log_film(film, step=_next_step(run))
+    try:
+        step = _next_step(run)
+        with open_wandb(run, trained.config, _to_stderr) as wandb:
+            for film in films:
+                wandb.log_film(film, step=step)
+    except UserError as error:
+        _to_stderr(f"not kept in the run: {error}")
 
 
 def keep_report(
@@ -101,6 +105,18 @@ def keep_report(
         wandb.log_artifact([out], "report", "report")
 
 
+def _log_evaluation(run: RunFolder, trained: TrainedAgent, evaluation: Evaluation) -> None:
+    rows = []
+    for condition in evaluation.conditions:
+        values = {"condition": condition.name, "seen": condition.seen, **condition.metrics}
+        rows.append([values.get(column) for column in _COLUMNS])
+    step = _next_step(run)
+    with open_wandb(run, trained.config, _to_stderr) as wandb:
+        intact = {f"evaluation/intact/{k}": v for k, v in evaluation.intact.items()}
+        wandb.log(step, intact, late=True)
+        wandb.log_table("evaluation", _COLUMNS, rows)
+
+
 def _log_section(wandb: WandbLog, section: Section, films: Path) -> None:
     """Log tables, curves and films of one env; the films are written to files that begin so."""
     board, where = section.board, section.title
@@ -128,6 +144,11 @@ def _run_of(trained: TrainedAgent) -> RunFolder | None:
     at_home = trained.name == name_of(trained.folder)
     is_run = at_home and (trained.folder / "run.json").is_file()
     return RunFolder.open(trained.folder) if is_run else None
+
+
+def _is_mirrored(trained: TrainedAgent) -> bool:
+    """Return whether W&B is on for a run; if not, its folder need not be in order for it."""
+    return resolve_mode(trained.config.tracking.wandb, os.environ) != "off"
 
 
 def _next_step(run: RunFolder) -> int:

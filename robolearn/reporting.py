@@ -5,6 +5,7 @@ import io
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from robolearn.report import RecordedLife, Section, Subject, write_page
 from robolearn.report.curves import LearningCurve
 from robolearn.report.provenance import Source
 from robolearn.shifts import ShiftPlan
-from robolearn.tracking.atomic_file import check_folder_of, write_atomically
+from robolearn.tracking.atomic_file import check_writable, write_atomically
 from robolearn.tracking.progress import Progress
 from robolearn.tracking.provenance import describe_software
 from robolearn.tracking.run import RunFolder
@@ -70,7 +71,7 @@ def report(
     """
     if out.suffix.lower() != ".html":
         raise UserError(f"--out {out}: the file's name must end in .html")
-    check_folder_of("--out", out)
+    check_writable("--out", out)
     resolve_mode(wandb, os.environ)  # a mistake is told before the lives are lived
     found = compare_agents(
         agents, protocol, episodes=episodes, seed=seed, use_cache=use_cache, between=between,
@@ -89,6 +90,7 @@ def _sections(found: Comparison, films: bool) -> list[Section]:
     total = sum(len(board.rows) for board in found.leaderboards)
     sections, done = [], 0
     with Progress(total, unit="film", stream=sys.stderr) as progress:
+        tell = progress.message
         for board, members in zip(found.leaderboards, found.members, strict=True):
             subjects = []
             for row, group in zip(board.rows, members, strict=True):
@@ -98,12 +100,12 @@ def _sections(found: Comparison, films: bool) -> list[Section]:
                     life = record_life(agent, row, telling_condition(board)) if films else None
                 except Exception as error:  # a film is not worth a report
                     why = " ".join(str(error).split()) or type(error).__name__
-                    progress.message(f"no film of {row.label}: {why}")
+                    tell(f"no film of {row.label}: {why}")
                 subjects.append(
                     Subject(
                         recipe_of(group[0].config.to_mapping()),
-                        [_source(agent) for agent in group],
-                        [curve for agent in group if (curve := _learning(agent)) is not None],
+                        [_source(agent, tell) for agent in group],
+                        [one for agent in group if (one := _learning(agent, tell)) is not None],
                         life,
                     )
                 )
@@ -204,11 +206,18 @@ def _weights_of(trajectory: Trajectory) -> tuple[Any, Any, int]:
     return times, weights[:, chosen], weights.shape[1]
 
 
-def _learning(agent: TrainedAgent) -> LearningCurve | None:
-    """Return the learning curve of a run; None for a zoo agent, or a run of one generation."""
+def _learning(agent: TrainedAgent, tell: Callable[[str], None]) -> LearningCurve | None:
+    """Return the learning curve of a run; None for a zoo agent, or a run of one generation.
+
+    None as well, and one line to `tell`, if its metrics cannot be read.
+    """
     if not (agent.folder / "run.json").is_file():
         return None
-    lines = RunFolder.open(agent.folder).read_metrics()
+    try:
+        lines = RunFolder.open(agent.folder).read_metrics()
+    except UserError as error:
+        tell(f"no learning curve of {agent.name}: {error}")
+        return None
     told = [x for x in lines if x.get("performance") is not None and x.get("environment_steps")]
     if len(told) < 2:
         return None
@@ -218,13 +227,17 @@ def _learning(agent: TrainedAgent) -> LearningCurve | None:
     )
 
 
-def _source(agent: TrainedAgent) -> Source:
-    """Return where an agent comes from, as far as its folder tells."""
+def _source(agent: TrainedAgent, tell: Callable[[str], None]) -> Source:
+    """Return where an agent comes from, as far as its folder tells; one line if it is damaged."""
     seed = agent.config.seed
     for name in ("run.json", "metrics.json"):
         if (agent.folder / name).is_file():
             folder = RunFolder(agent.folder, lock=None)  # of the zoo: `open` would ask for a run
-            about = folder.info if name == "run.json" else folder.read_json(name)
+            try:
+                about = folder.info if name == "run.json" else folder.read_json(name)
+            except UserError as error:
+                tell(f"no command and versions of {agent.name}: {error}")
+                break
             commit = (about.get("git") or {}).get("commit", "")
             return Source(agent.name, seed, about.get("command", ""), about.get("versions"), commit)
     return Source(agent.name, seed)

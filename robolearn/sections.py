@@ -4,6 +4,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+MOST_LIFE_S = 1e5
+
 
 class Section(BaseModel):
     """A mapping whose keys are fixed."""
@@ -27,7 +29,7 @@ class EnvSection(Section):
 
     id: str
     variant: str | None = None
-    life_s: float | None = Field(None, gt=0)
+    life_s: float | None = Field(None, gt=0, le=MOST_LIFE_S)
     shifts: list[Any] = []
     parameters: dict[str, Any] = {}
     rewards: dict[str, Any] = {}
@@ -73,7 +75,7 @@ class LearningSection(OpenSection):
     """
 
     validate_every: int = Field(20, ge=1)
-    validation_lives: int = Field(16, ge=1)
+    validation_lives: int = Field(16, ge=1, le=10_000)
 
 
 class EvolutionSection(LearningSection):
@@ -88,7 +90,7 @@ class EvolutionSection(LearningSection):
     """
 
     generations: int = Field(200, ge=1)
-    lifetimes: int = Field(1, ge=1)
+    lifetimes: int = Field(1, ge=1, le=10_000)
     common_lives: Literal["population", "pair"] = "population"
     workers: int = Field(0, ge=0)
 

@@ -15,6 +15,7 @@ from robolearn.worlds import World, once_per_world
 
 Ids = NDArray[np.int64]
 Edit = Callable[[mujoco.MjSpec, World], None]
+_MOST = 1_000_000
 
 # MuJoCo resets an individual whose state turns non-finite and only counts it here.
 _DIVERGENCE = [
@@ -49,12 +50,12 @@ class Simulation:
         threads: physics threads; None takes every available core. Results do not depend on it.
 
     Raises:
-        UserError: `n` is not a positive number.
+        UserError: `n` is less than 1, or more than a million.
     """
 
     def __init__(self, world: World, n: int, threads: int | None = None):
-        if n < 1:
-            raise UserError(f"number of individuals must be at least 1, got {n}")
+        if not 1 <= n <= _MOST:
+            raise UserError(f"number of individuals must be from 1 to {_MOST}, got {n}")
         self.world = world
         self.n = n
         self.model = world.model

@@ -18,6 +18,7 @@ from robolearn.agents.protocol import Agent
 from robolearn.config import parse_config
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError
+from robolearn.extensions import loaded_files
 from robolearn.learning.evolution import Evolution, summarise
 from robolearn.learning.protocol import Learner
 from robolearn.learning.strategies import make_strategy
@@ -246,7 +247,17 @@ class _Session:
 
 
 def make_evolution(config: Config, learning: EvolutionSection, agent: Agent) -> Learner:
-    """Build the search for genomes of `agent`."""
+    """Build the search for genomes of `agent`.
+
+    Raises:
+        UserError: `learning` does not fit, or wants workers that would miss a file of --with.
+    """
+    files = loaded_files()
+    if learning.workers and files:
+        raise UserError(
+            f"learning.workers = {learning.workers}: workers do not load --with files yet "
+            f"({', '.join(Path(file).name for file in files)}); use learning.workers=0"
+        )
     first = agent.genome.initial(np.random.default_rng([config.seed, _BIRTH]))
     strategy = make_strategy(learning.kind, first, config.seed, **learning.hyper)
     n = strategy.population * learning.lifetimes

@@ -174,7 +174,7 @@ def test_files_get_one_plain_line_for_each_measurement():
 
 
 def test_an_impossible_file_is_refused_before_anything_is_measured(tmp_path):
-    with pytest.raises(UserError, match="does not exist"):
+    with pytest.raises(UserError, match="there is no folder"):
         run_bench(True, tmp_path / "missing" / "bench.json", {})
     with pytest.raises(UserError, match="this is a folder"):
         run_bench(True, tmp_path, {})

@@ -17,6 +17,7 @@ from robolearn.listing import list_names
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s#]+)")  # without the anchor
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_WAIT_POLICY": "passive"}
 # What makes a training of minutes one of seconds, and a film of ten seconds one of one.
 SMALL = {
@@ -97,6 +98,18 @@ def test_every_page_is_in_the_navigation(build: ModuleType, pages: Path):
 
     written = {str(path.relative_to(pages)) for path in pages.rglob("*.md")}
     assert leaves(build.write_pages()) == written
+
+
+def test_no_relative_link_of_a_page_points_nowhere(pages: Path):
+    found = 0
+    for page in pages.rglob("*.md"):
+        for target in LINK.findall(page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                found += 1
+                assert (page.parent / target).is_file(), f"{page.name} links to {target}"
+                assert (page.parent / target).resolve().is_relative_to(pages), target
+    assert found > 100
+    assert (pages / "benchmarks" / "ray_scaling.json").is_file()
 
 
 def test_the_python_of_the_tutorial_runs(tmp_path: Path):

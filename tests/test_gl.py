@@ -1,5 +1,6 @@
 """The choice of OpenGL: by trial, without a crash, with one message that names the remedies."""
 
+import os
 import subprocess
 import sys
 
@@ -11,7 +12,9 @@ from robolearn.recording import gl, gl_context
 
 @pytest.fixture(autouse=True)
 def _fresh_choice(monkeypatch):
-    monkeypatch.delenv("MUJOCO_GL", raising=False)
+    for name in ("MUJOCO_GL", "ROBOLEARN_GL"):
+        monkeypatch.setenv(name, "")  # noted, so that what a test leaves there is undone
+        monkeypatch.delenv(name)
     gl.available_gl.cache_clear()
     yield
     gl.available_gl.cache_clear()
@@ -51,6 +54,26 @@ def test_the_wish_of_the_user_is_tried_first(probed, monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "OSMesa ")
     probed.works = ("egl", "osmesa")
     assert gl.available_gl() == "osmesa"
+
+
+def test_a_wish_that_was_taken_from_mujoco_is_still_heeded(probed, monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "OSMesa")
+    gl.take_wish()
+    assert "MUJOCO_GL" not in os.environ
+    probed.works = ("egl", "osmesa")
+    assert gl.available_gl() == "osmesa"
+
+
+@pytest.mark.parametrize("wish", ["off", "0", "", "glx", "enable", *gl.KINDS])
+def test_every_word_of_mujoco_may_be_wished(monkeypatch, wish):
+    monkeypatch.setenv("MUJOCO_GL", wish)
+    gl.take_wish()
+
+
+def test_an_unknown_wish_is_answered_with_the_kinds(monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "osmessa")
+    with pytest.raises(UserError, match=r"MUJOCO_GL 'osmessa'; did you mean 'osmesa'.*glfw, off"):
+        gl.take_wish()
 
 
 def test_a_wish_that_fails_is_not_the_end(probed, monkeypatch):

@@ -30,6 +30,7 @@ def sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     """The commands to the process of W&B."""
     log, commands = WandbLog("off", tmp_path), []
     monkeypatch.setattr(log, "_send", lambda **command: commands.append(command))
+    monkeypatch.setattr(mirroring, "resolve_mode", lambda *_: "offline")
     monkeypatch.setattr(mirroring, "open_wandb", lambda *_: contextlib.nullcontext(log))
     return commands
 
@@ -60,3 +61,14 @@ def test_an_evaluation_follows_the_training_and_own_shifts_replace_no_protocol(
     assert len(sent) == 4
     kept = json.loads((trained.folder / "evaluation.json").read_text())
     assert kept["protocol"]["name"] == "quadruped"
+
+
+def test_metrics_that_cannot_be_read_are_told_in_one_line(
+    trained: TrainedAgent, sent: list[dict], capsys: pytest.CaptureFixture[str]
+):
+    (trained.folder / "metrics.jsonl").write_text("garbage\n")
+    keep_films(trained, [Path("walk.mp4")])
+    assert not sent
+    told = capsys.readouterr().err
+    assert told.startswith("not kept in the run: line 1 of ")
+    assert told.count("\n") == 1

@@ -1,5 +1,7 @@
 """Claims about protocols: which conditions they make, when shifts begin, what counts as seen."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -207,8 +209,20 @@ CONDITIONS = "conditions: [{kind: limb_damage, leg: every, mode: dead}]"
         (f"episode: 8\n{CONDITIONS}", "unknown key 'episode'; did you mean 'episodes'"),
         (f"onset: midlife\n{CONDITIONS}", "unknown onset 'midlife'; did you mean 'mid_life'"),
         (f"seeds: training\n{CONDITIONS}", "unknown seeds 'training'"),
-        (f"episodes: 0\n{CONDITIONS}", "episodes must be a whole number of at least 1, got 0"),
-        (f"life_s: -1\n{CONDITIONS}", "life_s must be a number at least 0.001, got -1"),
+        (f"episodes: 0\n{CONDITIONS}", "episodes must be a whole number from 1 to 10000, got 0"),
+        (f"episodes: 100000\n{CONDITIONS}", "from 1 to 10000, got 100000"),
+        (f"episodes: 2.5\n{CONDITIONS}", "episodes must be a whole number from 1 to 10000, got 2"),
+        (f"onset: [1]\n{CONDITIONS}", r"unknown onset \[1\] \(valid: birth"),
+        (f"seeds: {{a: 1}}\n{CONDITIONS}", "unknown seeds {'a': 1}"),
+        ("conditions: [{kind: [1]}]", r"unknown shift \[1\] \(valid: .*limb_damage"),
+        ("conditions: [{leg: every}]", "the key 'kind' is missing in the shift {'leg': 'every'}"),
+        ("conditions: [{kind: limb_damage, leg: [[a]]}]", "leg must be a value or a list of val"),
+        (
+            f"parameters: {{1: 1}}\n{CONDITIONS}",
+            "parameters must be a mapping of names, got {1",
+        ),
+        (f"life_s: 1.0e+9\n{CONDITIONS}", "life_s must be a number from 0.001 to 100000, got 1"),
+        (f"life_s: -1\n{CONDITIONS}", "life_s must be a number from 0.001 to 100000, got -1"),
         ("episodes: 8", "conditions must be a list of shifts, got None"),
         ("conditions: [{kind: limb_damag}]", "did you mean 'limb_damage'"),
         ("conditions: [{kind: limb_damage, mod: dead}]", "'mod'; did you mean 'mode'"),
@@ -218,9 +232,9 @@ CONDITIONS = "conditions: [{kind: limb_damage, leg: every, mode: dead}]"
         (f"spans: [.2, .5]\n{CONDITIONS}", "spans must be rising shares of a life"),
         (f"spans: [[.2, 1.5]]\n{CONDITIONS}", "spans must be a number from 0 to 1, got 1.5"),
         (f"spans: [[.2, .5]]\nonset: late\n{CONDITIONS}", "give onset or spans, not both"),
-        (f"trials: 0\n{CONDITIONS}", "trials must be a whole number of at least 1, got 0"),
+        (f"trials: 0\n{CONDITIONS}", "trials must be a whole number from 1 to 100000, got 0"),
         (f"trials: 9\nlife_s: 9\n{CONDITIONS}", "give trials or life_s, not both"),
-        (f"parameters: 3\n{CONDITIONS}", "parameters must be a mapping, got 3"),
+        (f"parameters: 3\n{CONDITIONS}", "parameters must be a mapping of names, got 3"),
     ],
 )
 def test_a_mistake_in_a_protocol_is_told_with_its_file(tmp_path, text, message):
@@ -228,6 +242,17 @@ def test_a_mistake_in_a_protocol_is_told_with_its_file(tmp_path, text, message):
     with pytest.raises(UserError, match=message) as caught:
         load_protocol(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_protocol_that_does_not_fit_a_body_is_named_with_the_shifts_that_do():
+    message = "^protocol reversal: shift 'rewarded_side' does not apply to quadruped .valid: limb_d"
+    with pytest.raises(UserError, match=message):
+        load_protocol("reversal").conditions(load_world("quadruped"))
+
+
+def test_absurd_numbers_of_the_command_line_are_refused_too():
+    with pytest.raises(UserError, match="episodes must be a whole number from 1 to 10000, got 100"):
+        dataclasses.replace(load_protocol("damage"), episodes=10**11)
 
 
 def test_an_unknown_protocol_is_answered_with_the_nearest():

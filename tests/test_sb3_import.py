@@ -162,6 +162,18 @@ def test_what_was_imported_is_a_finished_run_without_a_pickle(malicious: Path):
     assert not harm.exists()
 
 
+@pytest.mark.parametrize(
+    ("out", "name"), [("my walker@1", "my-walker-1"), ("best_one", "best_one"), ("?", "a-walker")]
+)
+def test_an_imported_recipe_has_the_folders_name_without_what_names_lack(
+    out: str, name: str, tmp_path: Path
+):
+    trained_elsewhere("ppo", tmp_path, normalised=False)
+    file = (tmp_path / "walker.zip").rename(tmp_path / "a walker.zip")
+    import_sb3("ppo", file, ENV, tmp_path / out, COMMAND, trust=True)
+    assert RunFolder.open(tmp_path / out).config["name"] == name
+
+
 @pytest.mark.parametrize("name", ["config.yaml", "weights.safetensors"])
 def test_a_zip_in_place_of_an_agents_file_is_refused_and_never_run(malicious: Path, name: str):
     run, harm = malicious.parent / "run", malicious.parent / "harm"
@@ -217,6 +229,7 @@ def test_mistakes_are_told_in_one_line(tmp_path: Path):
     for arguments, message in (
         (("ppo2", file, ENV), "unknown algorithm 'ppo2'; did you mean 'ppo'"),
         (("ppo", tmp_path / "no.zip", ENV), r"no.zip: no such file"),
+        (("ppo", other, "robolearn/Quadruped"), "^unknown env 'robolearn/Quadruped'; did you mean"),
         (("ppo", other, ENV), "other.zip: stable-baselines3 cannot load it as PPO"),
         (("sac", file, ENV), "walker.zip: stable-baselines3 cannot load it as SAC"),
         (("ppo", file, "robolearn/Reach-v0"), r"its observations have shape \(\d+,\), expected"),

@@ -13,6 +13,7 @@ from tiny_run import result_of, tiny_config
 
 from robolearn import training
 from robolearn.errors import UserError
+from robolearn.extensions import load_extension
 from robolearn.learning.evolution import life_seeds
 
 COMMAND = ["robolearn", "train", "tiny.yaml"]
@@ -30,6 +31,16 @@ def test_without_ray_one_line_names_the_remedy(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(UserError, match=r"pip install -e '\.\[ray\]'"):
         training._Session(tiny_config(learning={"workers": 1}))
+
+
+def test_workers_and_a_file_of_with_are_refused_before_the_folder_is_made(tmp_path: Path) -> None:
+    own = tmp_path / "own.py"
+    own.touch()
+    load_extension(own)
+    message = r"learning.workers = 2: workers do not load --with files yet \(own.py\); use"
+    with pytest.raises(UserError, match=message):
+        training.train(tiny_config(learning={"workers": 2}), tmp_path / "run", COMMAND)
+    assert not (tmp_path / "run").exists()
 
 
 def test_more_workers_than_individuals_are_refused() -> None:

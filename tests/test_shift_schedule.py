@@ -180,7 +180,7 @@ def test_the_command_line_form_is_read(text: str, plan: ShiftPlan):
     [
         ("limb_damge:front_left", "unknown shift 'limb_damge'; did you mean 'limb_damage'"),
         ({"kind": ["limb_damage"]}, "unknown shift"),
-        ({"leg": "front_left"}, "unknown shift None"),
+        ({"leg": "front_left"}, "the key 'kind' is missing"),
         (
             "limb_damage:front_lft",
             "unknown leg or joint of quadruped 'front_lft'; did you mean 'front_left'",

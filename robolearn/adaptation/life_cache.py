@@ -99,7 +99,11 @@ class LifeCache:
 
     def _give_up(self, error: Exception) -> None:
         self.close()
-        self._warn(f"{self.path}: lives are not kept ({error}); delete the file to begin anew")
+        # No fault of a file's content: a folder or disk that cannot be written, a lock.
+        elsewhere = isinstance(error, OSError | sqlite3.OperationalError)
+        why = error.strerror if isinstance(error, OSError) else error
+        advice = "" if elsewhere else "; delete the file to begin anew"
+        self._warn(f"{self.path}: lives are not kept ({why}){advice}")
 
 
 def default_path() -> Path:

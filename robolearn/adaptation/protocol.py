@@ -27,6 +27,7 @@ ONSETS: dict[str, Any] = {
 }
 SEEDS = {"test": TEST, "validation": VALIDATION}
 EVERY_LEG = "every"
+_MOST = {"episodes": 10_000, "trials": 100_000}
 
 # Kinds that a task reads as a trial begins: before a clock hears that the one before has ended.
 _READ_AS_A_TRIAL_BEGINS = ("probe",)
@@ -104,6 +105,9 @@ class Protocol:
         spans: shares of the life at which the shift comes and goes, in place of `onset`.
         trials: number of trials of a life whose time is counted in trials; None: in seconds.
         parameters: of the task, in place of those of training.
+
+    Raises:
+        UserError: the number of episodes or of trials is no whole number, or out of range.
     """
 
     name: str
@@ -116,6 +120,15 @@ class Protocol:
     spans: tuple[tuple[float, float], ...] = ()
     trials: int | None = None
     parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the counts."""
+        for key, most in _MOST.items():
+            value = getattr(self, key)
+            if value is None and key == "trials":
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+                raise UserError(f"{key} must be a whole number from 1 to {most}, got {value!r}")
 
     def tick(self, world: World) -> float:
         """Return the grid of times: a control step in seconds, or one trial."""
@@ -168,7 +181,11 @@ class Protocol:
         conditions: dict[str, Condition] = {}
         for template in self.templates:
             for text, plan in _plans(template, world, self._onset(length)):
-                _check(text, plan, world, length, tick)
+                try:
+                    plan.check(world, length)
+                except UserError as error:
+                    raise UserError(f"protocol {self.name}: {error}") from None
+                _check_onset(text, plan, length, tick)
                 if self.trials is not None:
                     _check_by_trial(text, plan, world, self.name)
                 shifts = _possible_shifts(plan, world)
@@ -234,9 +251,8 @@ def _plans(
     return [("", ShiftPlan.from_mapping({**m, "onset_s": onset_s})) for m in mappings]
 
 
-def _check(text: str, plan: ShiftPlan, world: World, length: float, tick: float) -> None:
-    """Raise UserError if the plan does not fit the world or leaves too little life to measure."""
-    plan.check(world, length)
+def _check_onset(text: str, plan: ShiftPlan, length: float, tick: float) -> None:
+    """Raise UserError if the plan leaves too little life to measure."""
     latest = max(possible_values(plan.onset_s))
     # The metrics need an early window, a tenth of the life, and a tick after it.
     if latest > 0.9 * length - tick:

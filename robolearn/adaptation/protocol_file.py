@@ -31,7 +31,9 @@ from robolearn.adaptation.protocol import ONSETS, SEEDS, Protocol
 from robolearn.definitions import data_folder, read_yaml
 from robolearn.errors import UserError, unknown_name
 from robolearn.shifts import parse_shift, shift_kinds
-from robolearn.shifts.shift import number
+from robolearn.shifts.shift import kind_of, number
+
+_MOST_LIFE_S = 1e5
 
 
 def load_protocol(name_or_path: str | Path) -> Protocol:
@@ -54,13 +56,10 @@ def load_protocol(name_or_path: str | Path) -> Protocol:
         if key not in keys:
             raise UserError(f"{path}: {unknown_name('key', key, keys)}")
     for key, valid in (("onset", ONSETS), ("seeds", SEEDS)):
-        if key in content and content[key] not in valid:
+        if key in content and content[key] not in list(valid):  # of a list: it may have no hash
             raise UserError(f"{path}: {unknown_name(key, content[key], valid)}")
-    episodes = content.get("episodes", Protocol.episodes)
-    if isinstance(episodes, bool) or not isinstance(episodes, int) or episodes < 1:
-        raise UserError(f"{path}: episodes must be a whole number of at least 1, got {episodes!r}")
     if content.get("life_s") is not None:
-        content["life_s"] = number(content["life_s"], f"{path}: life_s", 1e-3)
+        content["life_s"] = number(content["life_s"], f"{path}: life_s", 1e-3, _MOST_LIFE_S)
     if "walks_above" in content:
         content["walks_above"] = number(content["walks_above"], f"{path}: walks_above", 0.0)
     _check_time(content, path)
@@ -69,7 +68,10 @@ def load_protocol(name_or_path: str | Path) -> Protocol:
         raise UserError(f"{path}: conditions must be a list of shifts, got {templates!r}")
     for template in templates:
         _check_template(template, path)
-    return Protocol(name=path.stem, templates=tuple(templates), **content)
+    try:
+        return Protocol(name=path.stem, templates=tuple(templates), **content)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def protocol_names() -> list[str]:
@@ -91,15 +93,11 @@ def _check_time(content: dict[str, Any], path: Path) -> None:
         if "onset" in content:
             raise UserError(f"{path}: give onset or spans, not both")
         content["spans"] = tuple(zip(flat[::2], flat[1::2], strict=True))
-    trials = content.get("trials")
-    if trials is not None and (
-        isinstance(trials, bool) or not isinstance(trials, int) or trials < 1
-    ):
-        raise UserError(f"{path}: trials must be a whole number of at least 1, got {trials!r}")
-    if trials is not None and content.get("life_s") is not None:
+    if content.get("trials") is not None and content.get("life_s") is not None:
         raise UserError(f"{path}: give trials or life_s, not both")
-    if not isinstance(content.get("parameters", {}), dict):
-        raise UserError(f"{path}: parameters must be a mapping, got {content['parameters']!r}")
+    parameters = content.get("parameters", {})
+    if not isinstance(parameters, dict) or not all(isinstance(key, str) for key in parameters):
+        raise UserError(f"{path}: parameters must be a mapping of names, got {parameters!r}")
 
 
 def _check_template(template: Any, path: Path) -> None:
@@ -109,13 +107,17 @@ def _check_template(template: Any, path: Path) -> None:
         return
     if not isinstance(template, dict):
         raise UserError(f"{path}: a condition must be a mapping or a text, got {template!r}")
-    kind = template.get("kind")
-    if kind not in shift_kinds():
-        raise UserError(f"{path}: {unknown_name('shift', kind, shift_kinds())}")
+    try:
+        kind = kind_of(template)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     names = ["kind", *(f.name for f in dataclasses.fields(shift_kinds()[kind]))]
     for key in template:
         if key not in names:
             raise UserError(f"{path}: {unknown_name(f'key of condition {kind}', key, names)}")
     for key, value in template.items():
-        if value == [] or isinstance(value, dict):
-            raise UserError(f"{path}: {kind}: {key} must be a value or a list, got {value!r}")
+        choices = value if isinstance(value, list) else [value]
+        if not choices or any(isinstance(choice, list | dict) for choice in choices):
+            raise UserError(
+                f"{path}: {kind}: {key} must be a value or a list of values, got {value!r}"
+            )

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from robolearn.bench.measurement import Measurement
-from robolearn.errors import UserError
 
 # What `--quick` and the full run give to each section; the functions' own docstrings explain it.
 _QUICK: dict[str, dict[str, Any]] = {
@@ -46,12 +45,12 @@ def run_bench(
     """
     from robolearn.bench.printing import Printer
     from robolearn.bench.surroundings import describe_surroundings, warn_if_busy
-    from robolearn.tracking.atomic_file import write_atomically
+    from robolearn.tracking.atomic_file import check_writable, write_atomically
+    from robolearn.tracking.console import PlainConsole
 
-    if json_file is not None:
-        _check_writable(json_file)
+    check_writable("--json", json_file)
     surroundings = describe_surroundings()
-    printer = Printer()
+    printer = Printer(PlainConsole())
     printer.note(surroundings)
     warning = warn_if_busy()
     if warning:
@@ -83,16 +82,3 @@ def _sections() -> Iterator[tuple[str, Callable[..., Iterator[Measurement]]]]:
     yield "env steps", measure_env_steps
     yield "vector envs", measure_vector_envs
     yield "start-up", measure_start_up
-
-
-def _check_writable(path: Path) -> None:
-    if path.is_dir():
-        raise UserError(f"--json {path}: expected a file, this is a folder")
-    if not path.parent.is_dir():
-        raise UserError(f"--json {path}: the folder {path.parent} does not exist")
-    probe = path.with_name(f".{path.name}.probe")
-    try:
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UserError(f"--json {path}: cannot be written ({error.strerror})") from None

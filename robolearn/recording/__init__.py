@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from robolearn.recording.camera import Camera
     from robolearn.recording.damage import Models
 
-__all__ = ["ShiftEvent", "Trajectory", "record"]
+__all__ = ["ShiftEvent", "Trajectory", "check_name", "record"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -38,11 +38,7 @@ def record(
     from robolearn.recording.replay import write_replay
 
     path = Path(path)
-    if path.suffix not in ("", ".mp4", ".gif", ".html", ".png"):
-        raise UserError(
-            f"recording {str(path)!r}: the file's name must end in .mp4 or .gif (film), .html "
-            "(browser replay), .png (figure of the brain) or nothing"
-        )
+    check_name(path)
     if path.suffix == ".png" and trajectory.brain is None:
         raise UserError(f"recording {str(path)!r}: a figure needs a life recorded with its brain")
     stem = path.with_suffix("")
@@ -71,3 +67,18 @@ def record(
             write_replay(stem.with_suffix(".html"), trajectory, models, camera, caption=caption)
         )
     return written
+
+
+def check_name(path: Path) -> None:
+    """Check that `record` knows what to write to `path`.
+
+    Raises:
+        UserError: its name is empty, or its ending none of a recording.
+    """
+    if path.name in ("", ".."):
+        raise UserError(f"recording {str(path)!r}: expected a file's name, this is a folder")
+    if path.suffix not in ("", ".mp4", ".gif", ".html", ".png"):
+        raise UserError(
+            f"recording {str(path)!r}: the file's name must end in .mp4 or .gif (film), .html "
+            "(browser replay), .png (figure of the brain) or nothing"
+        )

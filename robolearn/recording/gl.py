@@ -13,15 +13,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-from robolearn.errors import UserError
+from robolearn.errors import UserError, unknown_name
 from robolearn.recording.gl_context import BUNDLED_DISTRIBUTION, bundled_directory, open_context
 
 BUNDLED_VERSION = "1.9.10"
 PROBE_TIMEOUT_S = 60
 KINDS = ("egl", "osmesa", "bundled", "glfw", "cgl")
 
-# The words by which MuJoCo itself lets MUJOCO_GL turn rendering off.
+# The words by which MuJoCo itself lets MUJOCO_GL turn rendering off, or leave the choice open.
 _SWITCHED_OFF = ("disable", "disabled", "off", "false", "0")
+_LEFT_OPEN = ("", "enable", "enabled", "on", "true", "1", "glx", "wgl")
+
+# Where `take_wish` puts it, for the processes that this one starts too.
+_TAKEN = "ROBOLEARN_GL"
 
 NO_GL = (
     "no working OpenGL for films (tried: {tried}). Any one of these helps: as root "
@@ -33,6 +37,21 @@ SWITCHED_OFF = (
     "OpenGL is switched off by MUJOCO_GL={value}: unset it to make films, or write the browser "
     "replay (a path that ends in .html), which needs no OpenGL"
 )
+
+
+def take_wish() -> None:
+    """Take MUJOCO_GL out of the environment; the choice of OpenGL heeds it all the same.
+
+    To be called before anything imports mujoco, which else fails where that kind does not work.
+
+    Raises:
+        UserError: it names no kind of OpenGL.
+        KeyError: it is not set.
+    """
+    os.environ[_TAKEN] = os.environ.pop("MUJOCO_GL")
+    wish = _wish()
+    if wish not in (*KINDS, *_SWITCHED_OFF, *_LEFT_OPEN):
+        raise unknown_name("MUJOCO_GL", wish, (*KINDS, "off"))
 
 
 @functools.cache
@@ -173,7 +192,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _wish() -> str:
-    return os.environ.get("MUJOCO_GL", "").lower().strip()
+    return os.environ.get("MUJOCO_GL", os.environ.get(_TAKEN, "")).lower().strip()
 
 
 def _not_installed(requirement: str, reason: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from robolearn.errors import UserError
-from robolearn.shifts.shift import Shift, check_parameters, make_shift, number, shift_kind
+from robolearn.shifts.shift import Shift, check_parameters, kind_of, make_shift, number, shift_kind
 from robolearn.worlds import World
 
 _TIME = r"(\d+(?:\.\d+)?)s?"
@@ -50,8 +50,8 @@ class ShiftPlan:
                 is none.
         """
         rest = dict(mapping)
-        kind = rest.pop("kind", None)
-        shift_kind(kind)
+        kind = kind_of(mapping)
+        del rest["kind"]
         plan = cls(
             kind=kind,
             onset_s=rest.pop("onset_s", 0.0),

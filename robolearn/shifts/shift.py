@@ -159,7 +159,8 @@ def make_shift(kind: str, world: World, **values: Any) -> Shift:
     shift_type = shift_kind(kind)
     admissible = world.definition.get("shifts", [])
     if kind not in admissible:
-        raise UserError(f"shift {kind!r} does not apply to {world.name} (valid: {admissible})")
+        valid = ", ".join(admissible) or "none"
+        raise UserError(f"shift {kind!r} does not apply to {world.name} (valid: {valid})")
     check_parameters(kind, values)
     try:
         shift = shift_type(**values)
@@ -167,6 +168,14 @@ def make_shift(kind: str, world: World, **values: Any) -> Shift:
         raise UserError(f"shift {kind}: {error}") from None
     shift.check(world)
     return shift
+
+
+def kind_of(mapping: dict[str, Any]) -> str:
+    """Return the kind of a shift in YAML form; raises UserError if it is missing or unknown."""
+    if "kind" not in mapping:
+        valid = ", ".join(sorted(_REGISTRY))
+        raise UserError(f"the key 'kind' is missing in the shift {mapping!r} (valid: {valid})")
+    return shift_kind(mapping["kind"]).kind
 
 
 def shift_kind(kind: Any) -> type[Shift]:
@@ -192,7 +201,7 @@ def number(value: Any, key: str, low: float, high: float = np.inf) -> float:
     """
     try:
         result = np.nan if isinstance(value, str) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         result = np.nan
     if isinstance(value, bool) or not low <= result <= high or not np.isfinite(result):
         limit = f"at least {low:g}" if np.isinf(high) else f"from {low:g} to {high:g}"

@@ -22,7 +22,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             the temporary file is gone.
     """
     # Unlike `tempfile`, os.open with 0o666 leaves the permissions to the user's umask.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    temporary = _temporary_of(path)
     try:
         try:
             _write_synced(temporary, content)
@@ -42,14 +42,25 @@ def write_error(path: Path, error: OSError) -> UserError:
     return UserError(f"cannot write {path}: {reason}; free some space or choose another folder")
 
 
-def check_folder_of(option: str, file: Path | None) -> None:
-    """Check, before hours are spent, that the folder is there in which a file is to be written.
+def check_writable(option: str, file: Path | None) -> None:
+    """Check, before hours are spent, that a file can be written; None, no file, always can.
 
     Raises:
-        UserError: there is none; the message names the option.
+        UserError: it cannot; the message names the option.
     """
-    if file is not None and not file.resolve().parent.is_dir():
-        raise UserError(f"{option} {file}: there is no folder {file.resolve().parent}")
+    if file is None:
+        return
+    if file.is_dir():  # so is an empty path
+        raise UserError(f"{option} {file}: expected a file, this is a folder")
+    if not file.parent.is_dir():
+        raise UserError(f"{option} {file}: there is no folder {file.parent}")
+    probe = _temporary_of(file)
+    try:
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"{option} {file}: cannot be written ({reason})") from None
 
 
 def make_folder(path: Path) -> None:
@@ -70,6 +81,10 @@ def remove_temporaries(folder: Path) -> None:
     for stray in folder.glob(f".*{TEMPORARY_SUFFIX}"):
         with contextlib.suppress(OSError):
             stray.unlink()
+
+
+def _temporary_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
 
 
 def _write_synced(path: Path, content: bytes) -> None:

@@ -276,10 +276,11 @@ def refuse_if_taken(path: Path) -> None:
     """
     if not path.exists() or (path.is_dir() and _is_empty(path)):
         return
+    named = path if path.name not in ("", "..") else path.resolve()  # "." and ".." are no names
     free = next(
         candidate
         for number in range(2, 1_000_000)
-        if not (candidate := path.with_name(f"{path.name}-{number}")).exists()
+        if not (candidate := named.parent / f"{named.name}-{number}").exists()
     )
     if (path / RUN_FILE).is_file():
         raise UserError(

@@ -3,9 +3,9 @@
 import shlex
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from robolearn.tracking.console import PlainConsole
 from robolearn.tuning.space import override
 from robolearn.tuning.study import TUNING_SEED_OFFSET, Tuning
 
@@ -39,7 +39,7 @@ def print_verdict(tuning: Tuning, extensions: list[Path]) -> None:
         values = [override(key, value).partition("=")[2] for key, value in settings.items()]
         shown = "" if steps is None else f"{steps:,}"
         table.add_row(str(trial.number), f"{trial.value:.4g}", shown, *values)
-    Console(soft_wrap=False).print(table)
+    PlainConsole().print(table)
     words = ["robolearn", "train", tuning.source, *tuning.overrides]
     words += [override(*item) for item in tuning.settings_of(best[0]).items()]
     words += [word for file in extensions for word in ("--with", str(file))]

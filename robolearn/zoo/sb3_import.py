@@ -6,6 +6,7 @@ so, and only for who says that they trust it. What it writes holds no pickle.
 Importing this module loads stable-baselines3 and torch: import it where they are used.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from torch import nn
 from robolearn.agents.policy_kernel import INPUT_LIMIT
 from robolearn.agents.protocol import Agent, Feedback
 from robolearn.config import parse_config
-from robolearn.envs.vector_env import RobotVectorEnv
+from robolearn.envs.vector_env import RobotVectorEnv, env_name
 from robolearn.errors import UserError, unknown_name
 from robolearn.learning.deep_rl import LEARNERS
 from robolearn.learning.deep_rl.actor import actor_parameters, pack
@@ -57,7 +58,8 @@ def import_sb3(
     """Write the run folder `out` of an agent that acts as a policy of stable-baselines3 does.
 
     Its `config.yaml` names env, brain, algorithm and steps; the algorithm's other hyperparameters
-    are this package's defaults there, and not what the file was trained with.
+    are this package's defaults there, and not what the file was trained with. Its name is that of
+    the folder.
 
     Args:
         kind: ppo, recurrent_ppo, sac or td3.
@@ -69,10 +71,12 @@ def import_sb3(
         trust: whether files may be unpickled, which runs whatever code they hold.
 
     Raises:
-        UserError: no trust, a file that cannot be read, or a policy that is no brain of ours.
+        UserError: no trust, an unknown algorithm or env, a file that cannot be read, or a policy
+            that is no brain of ours.
     """
     if kind not in ALGORITHMS:
         raise unknown_name("algorithm", kind, ALGORITHMS)
+    env_name(env_id)
     files = [file] if normaliser is None else [file, normaliser]
     for one in files:
         if not one.is_file():
@@ -87,12 +91,15 @@ def import_sb3(
     seen = _Normalisation.none() if normaliser is None else _Normalisation.load(normaliser)
     try:
         content = {
-            "name": file.stem,
+            "name": _name(out.name) or _name(file.stem) or kind,
             "env": {"id": env_id},
             "agent": _hyperparameters(kind, algorithm),
             "learning": {"kind": kind, "total_steps": max(1, int(algorithm.num_timesteps))},
         }
-        config = parse_config(content, str(file))
+    except ValueError as error:
+        raise UserError(f"{file}: {error}") from error
+    config = parse_config(content, str(file))
+    try:
         env = make_env(config, 1)
         agent = build_agent(config, env)
         _check_sizes(algorithm, seen, env)
@@ -144,6 +151,11 @@ def _load(algorithm: type[BaseAlgorithm], file: Path) -> Any:
         raise UserError(
             f"{file}: stable-baselines3 cannot load it as {algorithm.__name__} ({_line(error)})"
         ) from error
+
+
+def _name(text: str) -> str:
+    """Return the text as the name of a recipe, other characters replaced; empty if none is left."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).lstrip("_.-")
 
 
 def _hyperparameters(kind: str, algorithm: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from robolearn.config import own_life_steps, parse_config
 from robolearn.definitions import data_folder, read_yaml
 from robolearn.envs.vector_env import RobotVectorEnv, env_name
 from robolearn.errors import UserError, unknown_name
-from robolearn.sections import Config
+from robolearn.sections import MOST_LIFE_S, Config
 from robolearn.shifts import ShiftPlan, parse_shifts, plans_at
 from robolearn.tracking.checkpoint import load_arrays, save_arrays
 from robolearn.worlds import load_world
@@ -99,6 +99,8 @@ def make_env(
         shifts = plans_at(parse_shifts(env.shifts), config.learning.iterations - 1)
     life_s = env.life_s if life_s is None and steps is None else life_s
     if life_s is not None:
+        if life_s > MOST_LIFE_S:
+            raise UserError(f"a life must be of at most {MOST_LIFE_S:g} s, got {life_s:g} s")
         steps = max(1, round(life_s / load_world(name, env.variant).control_step_s))
     return RobotVectorEnv(
         name,

@@ -12,7 +12,8 @@ from annotated_types import Interval, Len
 
 from robolearn.errors import UserError
 
-Count = Annotated[int, Interval(ge=1)]
+Count = Annotated[int, Interval(ge=1, le=10**9)]
+Individuals = Annotated[int, Interval(ge=1, le=100_000)]
 Positive = Annotated[float, Interval(gt=0)]
 NotNegative = Annotated[float, Interval(ge=0)]
 Share = Annotated[float, Interval(ge=0, le=1)]
@@ -41,7 +42,7 @@ class _OnPolicyConfig:
         normalize_reward: divide the rewards that are learned from by the deviation of returns.
     """
 
-    num_envs: Count = 16
+    num_envs: Individuals = 16
     n_steps: Count = 256
     batch_size: Annotated[int, Interval(ge=2)] = 256
     n_epochs: Count = 10
@@ -147,7 +148,7 @@ class _OffPolicyConfig:
         normalize_reward: divide rewards by the deviation of returns seen so far.
     """
 
-    num_envs: Count = 16
+    num_envs: Individuals = 16
     iteration_steps: Count = 4000
     buffer_size: Count = 300_000
     learning_starts: Count = 5000

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.errors import UserError
-from robolearn.learning.strategies.hyperparameters import require, require_positive
+from robolearn.learning.strategies.hyperparameters import Population, require, require_positive
 from robolearn.learning.strategies.protocol import Array, State, copy_matching
 from robolearn.learning.strategies.ranking import centred_ranks
 from robolearn.learning.strategies.search import Search
@@ -33,7 +33,7 @@ class CMAESConfig:
         sigma: standard deviation of every element in generation 0.
     """
 
-    population: int = 32
+    population: Population = 32
     sigma: float = 0.1
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from robolearn.errors import UserError
 from robolearn.learning.strategies.hyperparameters import (
+    Population,
     decayed,
     require,
     require_factor,
@@ -38,7 +39,7 @@ class GeneticConfig:
             anew in every generation.
     """
 
-    population: int = 128
+    population: Population = 128
     spread: float = 1.0
     sigma: float = 0.2
     sigma_decay: float = 1.0

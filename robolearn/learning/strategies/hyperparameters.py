@@ -1,9 +1,13 @@
 """How hyperparameters are refused, and how they fall over the generations."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Interval
 
 from robolearn.errors import UserError
+
+Population = Annotated[int, Interval(le=100_000)]
 
 
 def require(config: Any, keys: str, allowed: Callable[[Any], bool], expected: str) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from robolearn.errors import unknown_name
 from robolearn.learning.strategies.hyperparameters import (
+    Population,
     decayed,
     require_factor,
     require_not_negative,
@@ -42,7 +43,7 @@ class OpenAIESConfig:
         optimizer: "adam", or "sgd" for the plain step learning_rate * gradient.
     """
 
-    population: int = 128
+    population: Population = 128
     sigma: float = 0.1
     sigma_decay: float = 1.0
     sigma_floor: float = 0.01

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from robolearn.errors import UserError
 from robolearn.learning.strategies.hyperparameters import (
+    Population,
     require,
     require_not_negative,
     require_positive,
@@ -39,7 +40,7 @@ class PGPEConfig:
         momentum: share of the mean's velocity that is kept, in [0, 1).
     """
 
-    population: int = 128
+    population: Population = 128
     sigma: float = 0.1
     sigma_floor: float = 0.001
     sigma_learning_rate: float = 0.1

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.learning.strategies.hyperparameters import (
+    Population,
     require,
     require_not_negative,
     require_positive,
@@ -31,7 +32,7 @@ class SepCMAESConfig:
         sigma_floor: the common step size never falls below it (a sigma that starts below it stays).
     """
 
-    population: int = 128
+    population: Population = 128
     sigma: float = 0.1
     sigma_floor: float = 0.0
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.learning.strategies.hyperparameters import (
+    Population,
     decayed,
     require_factor,
     require_not_negative,
@@ -37,7 +38,7 @@ class SNESConfig:
         weight_decay: coefficient of the penalty weight_decay / 2 |mean|^2 on the mean utility.
     """
 
-    population: int = 128
+    population: Population = 128
     sigma: float = 0.1
     sigma_floor: float = 0.0
     sigma_learning_rate: float | None = None
