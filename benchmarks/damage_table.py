@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from robolearn.adaptation.statistics import interval
+from robolearn.exits import run_program
 
 # Files of older commits lack the frozen twins' performance.
 FROZEN = "frozen_late_performance"
@@ -94,4 +95,4 @@ def figures(evaluation: dict) -> dict:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

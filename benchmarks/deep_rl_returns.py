@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from robolearn.exits import run_program
 from robolearn.learning.evolution import TEST, life_seeds
 from robolearn.lifetime import live
 from robolearn.zoo import load_trained, make_env
@@ -57,4 +58,4 @@ def returns(run: Path) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

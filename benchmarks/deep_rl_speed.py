@@ -24,6 +24,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecNormalize
 
 from robolearn.bench.surroundings import describe_surroundings, warn_if_busy
+from robolearn.exits import run_program
 from robolearn.learning.sb3_vec_env import SB3VecEnv
 
 ENVS = ("robolearn/Quadruped-v0", "robolearn/Ant-v0", "robolearn/HalfCheetah-v0")
@@ -122,4 +123,4 @@ def single(env_id: str) -> gymnasium.Env:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -27,6 +27,7 @@ from robolearn.adaptation.statistics import interval
 from robolearn.agents.node_perturbation_recurrent import RecurrentState
 from robolearn.config import load_config
 from robolearn.envs.delayed_match import DelayedMatch
+from robolearn.exits import run_program
 from robolearn.lifetime import NEVER, Moment, live
 from robolearn.zoo import build_agent, make_env
 
@@ -169,4 +170,4 @@ def tell(name: str, wrong: NDArray, graded: NDArray) -> list[float]:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -17,6 +17,7 @@ import numpy as np
 from robolearn.adaptation.statistics import interval
 from robolearn.config import load_config
 from robolearn.envs.tmaze_player import MazePlayer
+from robolearn.exits import run_program
 from robolearn.lifetime import NEVER, Moment, live
 from robolearn.zoo import build_agent, make_env
 
@@ -314,4 +315,4 @@ def cost() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from robolearn.adaptation.statistics import coverage, iqm
+from robolearn.exits import run_program
 
 RUNS = (3, 5, 10)
 Draw = Callable[[np.random.Generator, int], np.ndarray]
@@ -53,4 +54,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

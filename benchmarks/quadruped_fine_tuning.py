@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from robolearn.config import load_config
+from robolearn.exits import run_program
 from robolearn.learning.deep_rl.learner import DeepRL
 from robolearn.lifetime import live
 from robolearn.sections import DeepRLSection
@@ -100,4 +101,4 @@ def tell(curve: list[dict[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from robolearn.agents.registry import make_agent
+from robolearn.comparing import find_runs
 from robolearn.envs.vector_env import RobotVectorEnv
+from robolearn.exits import run_program
 from robolearn.learning.evolution import TEST, life_seeds
 from robolearn.lifetime import Lives, live
 from robolearn.zoo import TrainedAgent, load_trained
@@ -25,13 +27,12 @@ LIVES = 32
 def main() -> None:
     """Judge every run of a folder and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("runs", type=Path, nargs="+", help="run folders, or folders of runs")
+    parser.add_argument("runs", nargs="+", help="run folders, or folders of runs")
     parser.add_argument("--json", type=Path, help="where the raw numbers go")
     arguments = parser.parse_args()
     rows = []
-    for folder in arguments.runs:
-        inside = sorted(path.parent for path in folder.glob("*/config.yaml"))
-        rows += [judge(load_trained(run)) for run in inside or [folder]]
+    for run in find_runs(arguments.runs):
+        rows.append(judge(load_trained(run)))
     print(f"{'run':<32} {'m/s':>6} {'falls':>6} {'silenced':>9} {'clock only':>11}")
     for row in rows:
         print(
@@ -97,4 +98,4 @@ class ClockOnly:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -15,6 +15,7 @@ import numpy as np
 import ray
 
 from robolearn.config import load_config
+from robolearn.exits import run_program
 from robolearn.learning.evolution import TRAINING, life_seeds
 from robolearn.learning.sharding import ShardedPopulation
 from robolearn.training import make_home
@@ -61,4 +62,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -22,8 +22,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from robolearn.adaptation.statistics import interval
 from robolearn.agents.registry import make_agent
+from robolearn.comparing import find_runs
 from robolearn.envs.tmaze import TMaze
 from robolearn.envs.vector_env import RobotVectorEnv
+from robolearn.exits import run_program
 from robolearn.learning.evolution import TEST, life_seeds
 from robolearn.lifetime import NEVER, Moment, live
 from robolearn.zoo import TrainedAgent, load_trained
@@ -37,7 +39,7 @@ AIM = 0.97
 def main() -> None:
     """Judge every run of the folders, print a line for each and one for each recipe."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("runs", type=Path, nargs="+", help="run folders, or folders of runs")
+    parser.add_argument("runs", nargs="+", help="run folders, or folders of runs")
     parser.add_argument("--json", type=Path, help="where the raw numbers go")
     arguments = parser.parse_args()
     env = RobotVectorEnv("tmaze", LIVES, max_episode_steps=3000, autoreset_mode="Disabled")
@@ -46,11 +48,9 @@ def main() -> None:
     print(
         f"{'run':<40} {'optimum':>9} {'before switch':>17} {'last':>9} {'outs':>7} trial 11, last"
     )
-    for folder in arguments.runs:
-        inside = sorted(path.parent for path in folder.glob("*/config.yaml"))
-        for run in inside or [folder]:
-            rows.append(judge(env, load_trained(run)))
-            print(line(f"{rows[-1]['recipe']} seed {rows[-1]['seed']}", rows[-1]), flush=True)
+    for run in find_runs(arguments.runs):
+        rows.append(judge(env, load_trained(run)))
+        print(line(f"{rows[-1]['recipe']} seed {rows[-1]['seed']}", rows[-1]), flush=True)
     groups = summarise(rows)
     for recipe, group in groups.items():
         low, high = group["interval"]
@@ -179,4 +179,4 @@ def line(name: str, row: dict) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -360,7 +360,9 @@ def parse_seeds(text: str) -> list[int]:
 
 def main() -> None:
     """Run the verb that the arguments of the process name."""
-    run_program(app)
+    if len(sys.argv) == 1:
+        sys.argv.append("--help")
+    run_program(lambda: app(prog_name="robolearn", standalone_mode=False))
 
 
 def _train_one(

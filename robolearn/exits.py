@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,8 +32,8 @@ def signal_of(interrupt: KeyboardInterrupt) -> int:
     return interrupt.args[0] if interrupt.args else signal.SIGINT
 
 
-def run_program(app: typer.Typer) -> None:
-    """Run a command line and exit; mistakes of the user end with one line and exit code 2."""
+def run_program(program: Callable[[], Any]) -> None:
+    """Run a command line or a script and exit; a user's mistake is one line and exit code 2."""
     warnings.showwarning = _warn_in_one_line
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started us
@@ -44,9 +44,7 @@ def run_program(app: typer.Typer) -> None:
             from robolearn.recording.gl import take_wish
 
             take_wish()
-        if len(sys.argv) == 1:
-            sys.argv.append("--help")
-        code = app(prog_name="robolearn", standalone_mode=False)
+        code = program()
         sys.stdout.flush()
     except UserError as error:
         code = _fail(str(error))
