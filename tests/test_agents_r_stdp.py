@@ -67,7 +67,7 @@ def reference(agent, parameters, state, observations):
     actions = []
     for t, x in enumerate(observations[:, 0].astype(float)):
         told = feedback(1, t)
-        total, released = total + float(told.reward[0]), 0.0
+        total, released = total + float(told.reward[0]) * (t > 0), 0.0  # at birth there is none
         if told.trial_end[0]:
             released = total - mean[0]
             mean[0] += h.prediction_rate * released
@@ -190,7 +190,7 @@ def test_without_exploration_there_is_no_noise_current():
 def test_dopamine_is_the_reward_of_the_trial_beyond_the_old_mean_of_its_type():
     agent, parameters, state = brain(1, contexts=2, first_expectation=0.25, prediction_rate=0.5)
     x = np.zeros((1, SENSES), np.float32)
-    for reward, end in ((0.5, False), (0.5, False), (1.0, True)):
+    for reward, end in ((0.0, False), (0.5, False), (0.5, False), (1.0, True)):
         agent.act(parameters, state, x, feedback(1, reward=reward, trial_end=end, context=1))
     assert state.dopamine[0] == pytest.approx(2 - 0.25)
     np.testing.assert_allclose(state.prediction[0], [0.25, 1.125])

@@ -345,6 +345,7 @@ def example(kind: str, world: World) -> dict[str, Any]:
     """Return values with which a shift is likely to fit the world."""
     limb = next(iter(world.legs), None) or world.model.joint(world.model.njnt - 1).name
     named = {"limb_damage": {"leg": limb}, "joint_wear": {"friction": 0.01}}
+    named["push"] = {"direction": 0.0}  # not every body can move sideways
     return {"kind": kind, **named.get(kind, {})}
 
 

@@ -136,7 +136,8 @@ def test_every_damage_and_every_other_shift_of_a_body_can_come_and_go(name: str)
     legs = {leg for leg, _, _ in life.leg_shifts()}
     assert legs == (set(life.world.legs) if "limb_damage" in kinds else set())
     others = [shift for _, shift in life.other_shifts()]
-    assert {shift.kind for shift in others} == kinds - {"limb_damage"}
+    sideways = {"push"} if name == "half_cheetah" else set()  # as pushes are, and it cannot move so
+    assert {shift.kind for shift in others} == kinds - {"limb_damage"} - sideways
     for shift in (*others, *(shift for _, _, shift in life.leg_shifts())):
         life.restart(0)
         life.begin(shift)
