@@ -374,27 +374,6 @@ def test_another_line_of_an_extension_is_another_life(runs, protocol, lived, mon
     assert counts == [LIVES - 2 * 3, 0, LIVES - 2 * 3]
 
 
-def test_another_line_of_an_installed_package_is_another_life(monkeypatch, tmp_path):
-    info, package = tmp_path / "legs-1.0.dist-info", tmp_path / "legs_of_mine"
-    info.mkdir()
-    package.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: legs\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{extensions.GROUP}]\nlegs = legs_of_mine.shifts\n")
-    for name in ("__init__", "shifts", "helpers"):
-        (package / f"{name}.py").touch()
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(extensions, "_loaded", set())
-    without = life_cache.surroundings("quadruped", None)
-    extensions.load_installed()
-    found = [life_cache.surroundings("quadruped", None) for _ in range(2)]
-    (package / "helpers.py").write_text("STRENGTH = 2")
-    found.append(life_cache.surroundings("quadruped", None))
-    for name in ("legs_of_mine", "legs_of_mine.shifts"):
-        sys.modules.pop(name)
-    assert found[0] == found[1] != found[2]
-    assert without not in found
-
-
 def test_a_protocol_is_each_envs_own_unless_another_is_named():
     assert [protocol_of(env, None).name for env in ("quadruped", "tmaze", "reach", "avoid")] == [
         "adaptation", "reversal", "reaching_rotation", "wheels",

@@ -1,8 +1,10 @@
-"""The cache of lives tells what is wrong with it, and what helps only where it does."""
+"""The cache of lives: what a life hangs on, and what it says where it cannot keep lives."""
 
+import sys
 from pathlib import Path
 
-from robolearn.adaptation.life_cache import LifeCache
+from robolearn import extensions
+from robolearn.adaptation.life_cache import LifeCache, surroundings
 
 
 def test_a_folder_that_cannot_be_made_is_no_file_to_delete(tmp_path: Path):
@@ -18,3 +20,24 @@ def test_a_path_that_cannot_be_opened_is_no_file_to_delete(tmp_path: Path):
     LifeCache(tmp_path, told.append)
     (line,) = told
     assert line == f"{tmp_path}: lives are not kept (unable to open database file)"
+
+
+def test_another_line_of_an_installed_package_is_another_life(monkeypatch, tmp_path):
+    info, package = tmp_path / "legs-1.0.dist-info", tmp_path / "legs_of_mine"
+    info.mkdir()
+    package.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: legs\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{extensions.GROUP}]\nlegs = legs_of_mine.shifts\n")
+    for name in ("__init__", "shifts", "helpers"):
+        (package / f"{name}.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(extensions, "_loaded", set())
+    without = surroundings("quadruped", None)
+    extensions.load_installed()
+    found = [surroundings("quadruped", None) for _ in range(2)]
+    (package / "helpers.py").write_text("STRENGTH = 2")
+    found.append(surroundings("quadruped", None))
+    for name in ("legs_of_mine", "legs_of_mine.shifts"):
+        sys.modules.pop(name)
+    assert found[0] == found[1] != found[2]
+    assert without not in found

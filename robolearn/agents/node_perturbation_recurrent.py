@@ -338,5 +338,5 @@ def _constants(hyper: RecurrentHyperparameters, actions: int) -> Constants:
         change_limit=np.float32(hyper.change_limit),
         warm_up_trials=hyper.warm_up_trials,
         resets=hyper.reset_each_trial,
-        clear_at=max(round(hyper.clear_at_s / hyper.control_step_s), hyper.clear_at_s > 0),
+        clear_at=max(round(hyper.clear_at_s / hyper.control_step_s), int(hyper.clear_at_s > 0)),
     )
