@@ -175,6 +175,8 @@ def _check_no_stages(env: EnvSection, learner: str) -> None:
                 f"env.shifts[{i}].iterations = {list(plan.iterations)}: {learner} has no stages; "
                 "evolution has"
             )
+        if plan.mildest:
+            raise UserError(f"env.shifts[{i}].mildest: {learner} has no severities; evolution has")
 
 
 def _check_actor(agent: AgentSection, learner: str) -> None:

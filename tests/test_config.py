@@ -117,6 +117,9 @@ def test_deep_rl_refuses_stages():
     shifts = "env.shifts={kind: friction, iterations: [3, null]}"
     with pytest.raises(UserError, match=r"env.shifts\[0\].iterations = \[3, None\]: ppo has no"):
         load_config("quadruped_ppo", [shifts])
+    growing = "env.shifts={kind: motor_gain, target: all, gain: 0.5, mildest: {gain: 1}}"
+    with pytest.raises(UserError, match=r"env.shifts\[0\].mildest: ppo has no severities"):
+        load_config("quadruped_ppo", [growing])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import numpy as np
 from annotated_types import Interval
 from numpy.typing import NDArray
 
-from robolearn.envs.task import ObservationSlice, Task
+from robolearn.envs.task import ObservationSlice, Task, gait_clock
 from robolearn.errors import UserError, unknown_name
 from robolearn.simulation import Ids, Simulation
 from robolearn.worlds import World
@@ -32,6 +32,8 @@ class RunParameters:
             life, and there is no `survive`.
         reset_noise: half width of the uniform noise on qpos and deviation of the noise on qvel.
         skipped_qpos: leading elements of qpos (x and y) that are not observed.
+        clock_hz: frequency of a gait clock among the observations, Hz; None, as in Gymnasium, for
+            none.
     """
 
     root: str = "torso"
@@ -39,6 +41,7 @@ class RunParameters:
     healthy_height: tuple[float, float] | None = (0.2, 1.0)
     reset_noise: Annotated[float, Interval(ge=0, le=10)] = 0.1
     skipped_qpos: Annotated[int, Interval(ge=0, le=7)] = 2
+    clock_hz: Annotated[float, Interval(gt=0, le=100)] | None = None
 
     def __post_init__(self) -> None:
         if self.healthy_height is not None:
@@ -60,6 +63,7 @@ class Run(Task):
         velocity: of the root, along the world's axes.
         angular_velocity: of the root, in its own frame.
         joint_velocity: of every joint, and of a root that only pitches.
+        clock: sin and cos of 2πft, where there is a `clock_hz`.
 
     Rewards:
         forward: forward velocity of the root over the step, m/s, read where `motion` says.
@@ -88,11 +92,13 @@ class Run(Task):
         model = simulation.model
         self._root = _check(simulation.world, rewards, parameters)
         self._xpos = simulation.read("xpos")
+        self._time = simulation.read("time")
         self._before = self._place()
         self._velocity = np.zeros_like(self._before)
         self.observation_slices = (
             *_slices(_coordinates(model, velocity=False)[parameters.skipped_qpos :], scale=1.0),
             *_slices(_coordinates(model, velocity=True), scale=3.0),
+            *gait_clock(parameters.clock_hz),
         )
 
     def reset(self, ids: Ids, rngs: list[np.random.Generator]) -> None:
@@ -108,11 +114,13 @@ class Run(Task):
         self._before[:] = self._place()
 
     def observe(self) -> NDArray[np.float64]:
-        """Return (n, o): qpos without its skipped elements, then qvel."""
+        """Return (n, o): qpos without its skipped elements, qvel, and the clock if there is one."""
         simulation = self.simulation
-        return np.concatenate(
-            (simulation.qpos[:, self.parameters.skipped_qpos :], simulation.qvel), axis=1
-        )
+        parts = [simulation.qpos[:, self.parameters.skipped_qpos :], simulation.qvel]
+        if self.parameters.clock_hz is not None:
+            phase = 2 * np.pi * self.parameters.clock_hz * self._time
+            parts.append(np.stack([np.sin(phase), np.cos(phase)], axis=1))
+        return np.concatenate(parts, axis=1)
 
     def reward_terms(self, action: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:
         """Return forward (m/s), survive (1 while healthy), control (Σ a², in its dtype)."""

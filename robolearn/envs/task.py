@@ -33,6 +33,13 @@ class ObservationSlice:
     is_event: bool = False
 
 
+def gait_clock(frequency_hz: float | None) -> tuple[ObservationSlice, ...]:
+    """Return the slice of a gait clock, sin and cos of 2πft; none without a frequency."""
+    if frequency_hz is None:
+        return ()
+    return (ObservationSlice("clock", 2, "1", 0.3, ("sin 2πft", "cos 2πft")),)
+
+
 class Task:
     """Reset, observe, reward and end for all individuals of one Simulation.
 

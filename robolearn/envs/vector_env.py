@@ -16,15 +16,12 @@ from robolearn.envs.registry import task_type
 from robolearn.envs.task import Task
 from robolearn.errors import UserError, unknown_name
 from robolearn.schema import build
-from robolearn.shifts import Schedule, ShiftState, parse_shifts
+from robolearn.shifts import Schedule, ShiftState, parse_shifts, shift_rng
 from robolearn.shifts.shift import number
 from robolearn.simulation import Ids, Simulation
 from robolearn.worlds import World, load_world
 
 RENDER_MODES = ["rgb_array", "human"]
-
-# Purpose key of the stream that draws shifts; resets own the plain stream of the seed.
-_SHIFT_STREAM = 1
 
 
 class RobotVectorEnv(VectorEnv):
@@ -137,7 +134,7 @@ class RobotVectorEnv(VectorEnv):
         """Give each of `rows` the streams of its own seed; used by resets and by lifetimes."""
         for row, seed in zip(range(self.num_envs) if rows is None else rows, seeds, strict=True):
             self._rngs[row] = np_random(seed)[0]
-            self._shift_rngs[row] = np.random.default_rng([seed, _SHIFT_STREAM])
+            self._shift_rngs[row] = shift_rng(seed)
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None

@@ -9,7 +9,7 @@ from annotated_types import Interval
 from numpy.typing import NDArray
 
 from robolearn.envs.body_modules import Division, body_modules
-from robolearn.envs.task import ObservationSlice, Task
+from robolearn.envs.task import ObservationSlice, Task, gait_clock
 from robolearn.errors import UserError, unknown_name
 from robolearn.simulation import Ids, Simulation
 from robolearn.worlds import World
@@ -128,11 +128,7 @@ class Walk(Task):
         names = [model.joint(int(joint)).name for joint in joints]
         feet = [model.sensor(int(sensor)).name for sensor in touch]
         root = (parameters.root,)
-        clock = (
-            (ObservationSlice("clock", 2, "1", 0.3, ("sin 2πft", "cos 2πft")),)
-            if parameters.clock_hz is not None
-            else ()
-        )
+        clock = gait_clock(parameters.clock_hz)
         motors = [model.actuator(i).name for i in range(model.nu)]
         last = (
             (ObservationSlice("last_action", model.nu, "1", 0.5, tuple(motors)),)

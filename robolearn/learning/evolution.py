@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from robolearn.agents.protocol import Agent
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError
+from robolearn.learning.curriculum import Curriculum
 from robolearn.learning.protocol import Iteration
 from robolearn.learning.strategies import Strategy
 from robolearn.learning.strategies.ranking import centred_ranks
@@ -89,7 +90,7 @@ class Evolution:
         self.seed = seed
         self.lifetimes = lifetimes
         self.common_lives = common_lives
-        self.plans = plans
+        self.curriculum = Curriculum(plans)
         self._live = population or self._live_here
         self.best_score = -np.inf
         self.best_genome = strategy.mean.astype(np.float32)
@@ -117,7 +118,8 @@ class Evolution:
         alike = 2 if self.common_lives == "pair" else population
         count = population * self.lifetimes // alike
         seeds = np.tile(life_seeds(self.seed, TRAINING, index, count), alike)
-        lives = self._live(genomes, seeds, plans_at(self.plans, index))
+        lives = self._live(genomes, seeds, self.curriculum.at(index))
+        severities = self.curriculum.follow(index, self.env, seeds, lives.fell)
         rewards = lives.total_reward.reshape(population, self.lifetimes)
         fitness = rewards.mean(axis=1)
         self.strategy.tell(pair_ranks(rewards) if self.common_lives == "pair" else fitness)
@@ -133,6 +135,7 @@ class Evolution:
                 "environment_steps": self.total_steps,
                 "steps_per_second": steps / elapsed,
                 **summarise(lives),
+                **severities,
             },
         )
 
@@ -165,6 +168,7 @@ class Evolution:
         """Return (arrays, figures) that hold all that the rest of the search depends on."""
         arrays = {f"strategy.{name}": value for name, value in self.strategy.state().items()}
         arrays["best_genome"] = self.best_genome
+        arrays["severities"] = self.curriculum.severities.copy()
         figures = {
             "best_score": None if np.isinf(self.best_score) else self.best_score,
             "best_generation": self.best_generation,
@@ -180,6 +184,8 @@ class Evolution:
             {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
         )
         self.best_genome = arrays["best_genome"]
+        if "severities" in arrays:  # older checkpoints have none
+            self.curriculum.load(arrays["severities"])
         score = figures["best_score"]
         self.best_score = -np.inf if score is None else float(score)
         self.best_generation = int(figures["best_generation"])

@@ -23,7 +23,14 @@ from robolearn.shifts import (  # noqa: F401  (they register themselves)
 )
 from robolearn.shifts.channel import Stack
 from robolearn.shifts.interface import Interface
-from robolearn.shifts.plan import ShiftPlan, parse_shift, parse_shifts, plans_at
+from robolearn.shifts.plan import (
+    ShiftPlan,
+    happening,
+    parse_shift,
+    parse_shifts,
+    plans_at,
+    shift_rng,
+)
 from robolearn.shifts.schedule import Schedule
 from robolearn.shifts.shift import Shift, make_shift, register, shift_kinds
 from robolearn.shifts.shift_state import ShiftState
@@ -35,10 +42,12 @@ __all__ = [
     "ShiftPlan",
     "ShiftState",
     "Stack",
+    "happening",
     "make_shift",
     "parse_shift",
     "parse_shifts",
     "plans_at",
     "register",
     "shift_kinds",
+    "shift_rng",
 ]

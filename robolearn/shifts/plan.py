@@ -3,14 +3,18 @@
 import itertools
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from robolearn.errors import UserError
+from robolearn.errors import UserError, unknown_name
 from robolearn.shifts.shift import Shift, check_parameters, kind_of, make_shift, number, shift_kind
 from robolearn.worlds import World
+
+# Purpose key of the stream that draws shifts; resets own the plain stream of the seed.
+_SHIFT_STREAM = 1
 
 _TIME = r"(\d+(?:\.\d+)?)s?"
 _WHEN = re.compile(rf"^{_TIME}(?:\.\.{_TIME})?(?:-{_TIME})?$")
@@ -27,6 +31,7 @@ class ShiftPlan:
     Attributes:
         kind: name of the shift.
         values: its parameters by name.
+        mildest: numbers or ranges of some of them with which evolution begins; `at` lies between.
         onset_s: when it begins, seconds of life; 0 is at birth.
         end_s: when it ends; None lets it last.
         probability: of happening at all in a life.
@@ -40,6 +45,7 @@ class ShiftPlan:
     end_s: Any = None
     probability: float = 1.0
     iterations: tuple[int, int | None] = (0, None)
+    mildest: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_mapping(cls, mapping: dict[str, Any]) -> "ShiftPlan":
@@ -58,6 +64,7 @@ class ShiftPlan:
             end_s=rest.pop("end_s", None),
             probability=number(rest.pop("probability", 1.0), f"{kind}: probability", 0.0, 1.0),
             iterations=_read_iterations(rest.pop("iterations", [0, None]), kind),
+            mildest=_read_mildest(rest.pop("mildest", {}), kind, rest),
             values=rest,
         )
         check_parameters(kind, rest)
@@ -85,11 +92,29 @@ class ShiftPlan:
             mapping["probability"] = self.probability
         if self.iterations != (0, None):
             mapping["iterations"] = list(self.iterations)
+        if self.mildest:
+            mapping["mildest"] = self.mildest
         return mapping
+
+    def at(self, severity: float) -> "ShiftPlan":
+        """Return the plan of one severity, from `mildest` at 0 to `values` at 1."""
+        values = dict(self.values)
+        for name, mild in self.mildest.items():
+            ends = zip(_ends(mild), _ends(values[name]), strict=True)
+            values[name] = {"uniform": [(1 - severity) * a + severity * b for a, b in ends]}
+        return replace(self, values=values, mildest={})
+
+    def at_any_severity(self) -> "ShiftPlan":
+        """Return the plan that draws from all that lies between `mildest` and `values`."""
+        values = dict(self.values)
+        for name, mild in self.mildest.items():
+            ends = (*_ends(mild), *_ends(values[name]))
+            values[name] = {"uniform": [min(ends), max(ends)]}
+        return replace(self, values=values, mildest={})
 
     def check(self, world: World, life_s: float | None = None) -> None:
         """Raise UserError if a value that could be drawn does not fit the world or the life."""
-        for _ in self.shifts(world):
+        for _ in self.at_any_severity().shifts(world):
             pass
         for onset in possible_values(self.onset_s):
             if life_s is not None and onset > life_s - 0.5 * world.control_step_s:
@@ -127,6 +152,11 @@ class ShiftPlan:
         return shift, onset, np.inf if end is None else float(end)
 
 
+def shift_rng(seed: int) -> np.random.Generator:
+    """Return the stream from which the shifts of lives are drawn."""
+    return np.random.default_rng([seed, _SHIFT_STREAM])
+
+
 def plans_at(plans: Iterable[ShiftPlan], iteration: int) -> tuple[ShiftPlan, ...]:
     """Return those of `plans` that may happen in one iteration of a training."""
     return tuple(
@@ -135,6 +165,16 @@ def plans_at(plans: Iterable[ShiftPlan], iteration: int) -> tuple[ShiftPlan, ...
         if plan.iterations[0] <= iteration
         and (plan.iterations[1] is None or iteration < plan.iterations[1])
     )
+
+
+def happening(
+    plans: Iterable[ShiftPlan], world: World, seeds: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return (n, plans): whether each of `plans` happens in the lives of `seeds` (n,)."""
+    plans = tuple(plans)
+    rngs = [shift_rng(int(seed)) for seed in seeds]
+    drawn = [[plan.draw(world, rng) is not None for plan in plans] for rng in rngs]
+    return np.array(drawn, np.bool_).reshape(len(seeds), len(plans))
 
 
 def check_together(plans: tuple[ShiftPlan, ...], world: World) -> None:
@@ -230,6 +270,29 @@ def _draw(value: Any, rng: np.random.Generator) -> Any:
         return float(rng.uniform(low, high))
     if isinstance(value, list):
         return _draw(value[int(rng.integers(len(value)))], rng)
+    return value
+
+
+def _ends(value: Any) -> tuple[float, float]:
+    """Return the ends of a range, or twice a number."""
+    low, *high = possible_values(value)
+    return low, high[0] if high else low
+
+
+def _read_mildest(value: Any, kind: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Read a mapping from names in `values` to a number or a range; there they are such, too."""
+    if not isinstance(value, dict):
+        raise UserError(f"{kind}: mildest: expected values by name, got {value!r}")
+    for name, mild in value.items():
+        if name not in values:
+            raise unknown_name(f"{kind}: mildest", name, values)
+        for place, given in ((f"mildest.{name}", mild), (name, values[name])):
+            if isinstance(given, list) or not all(
+                isinstance(end, int | float) for end in possible_values(given)
+            ):
+                raise UserError(
+                    f"{kind}: {place} = {given!r}: a severity lies between numbers or ranges"
+                )
     return value
 
 

@@ -137,7 +137,7 @@ def register(shift: type[Shift]) -> type[Shift]:
     Raises:
         ValueError: a parameter has a name by which plans say when, and how likely, a shift is.
     """
-    of_plans = {"kind", "onset_s", "end_s", "probability", "iterations"}
+    of_plans = {"kind", "onset_s", "end_s", "probability", "iterations", "mildest"}
     taken = of_plans & {f.name for f in fields(shift)}
     if taken:
         raise ValueError(f"shift {shift.kind} must not have parameters named {sorted(taken)}")

@@ -33,7 +33,7 @@ class ShiftState:
     """
 
     def __init__(self, plans: Iterable[ShiftPlan], world: World):
-        self._blocks = [_Block(plan, world) for plan in plans]
+        self._blocks = [_Block(plan.at_any_severity(), world) for plan in plans]
         self.names = tuple(name for block in self._blocks for name in block.names)
         self._known = lru_cache(maxsize=4096)(self._compute)
 

@@ -69,7 +69,8 @@ class TrainedAgent:
     def trained_on(self) -> tuple[ShiftPlan, ...]:
         """The shifts that it met in training: of a stage that the budget does not reach, none."""
         plans = parse_shifts(self.config.env.shifts)
-        return tuple(p for p in plans if p.iterations[0] < self.config.learning.iterations)
+        last = self.config.learning.iterations
+        return tuple(p.at_any_severity() for p in plans if p.iterations[0] < last)
 
 
 def make_env(
