@@ -23,7 +23,8 @@ class EnvSection(Section):
         life_s: length of a training life in seconds; null for the env's own.
         shifts: what may happen to the body in training, drawn anew for every life: texts such as
             `limb_damage:front_left:dead@5s`, or mappings. `iterations: [from, until]` in one binds
-            it to some generations; validation has the shifts of the last.
+            it to some generations; validation has the shifts of the last. With `mildest: {gain: 1}`
+            a shift begins that mild and grows to its own values as fast as it is survived.
         parameters, rewards: replace values under the same key of the env's `env.yaml`.
     """
 
