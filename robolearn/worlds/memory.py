@@ -7,6 +7,10 @@ from weakref import WeakKeyDictionary
 
 from robolearn.worlds.world import World
 
+# Values that a function keeps for one world; a fraction of a leg that is drawn anew for every life
+# would fill the memory of the machine otherwise.
+MOST_KEPT = 256
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -16,7 +20,8 @@ def once_per_world(
 ) -> Callable[Concatenate[World, P], R]:
     """Call `function(world, *rest)` once for each world and hashable rest, as long as it lives.
 
-    Every env loads a world of its own: a cache that held on to worlds would hold them all.
+    Every env loads a world of its own: a cache that held on to worlds would hold them all. Of each
+    world the `MOST_KEPT` values are kept that were asked for last.
     """
     found: WeakKeyDictionary[World, dict[Hashable, R]] = WeakKeyDictionary()
 
@@ -24,8 +29,10 @@ def once_per_world(
     def once(world: World, *rest: P.args, **named: P.kwargs) -> R:
         own = found.setdefault(world, {})
         key = (rest, tuple(sorted(named.items())))
-        if key not in own:
-            own[key] = function(world, *rest, **named)
-        return own[key]
+        value = own.pop(key) if key in own else function(world, *rest, **named)
+        own[key] = value  # the last of the dict was asked for last
+        if len(own) > MOST_KEPT:
+            del own[next(iter(own))]
+        return value
 
     return once
