@@ -19,9 +19,10 @@ class Curriculum:
     A plan that has a `mildest` form begins with it, at severity 0, and comes to its own values at
     severity 1. After each generation in which it may happen, its severity rises by `STEP` if at
     most `FEW_FALLS` of the lives in which it happened ended in a fall, and sinks by as much if more
-    than `MANY_FALLS` did: every shift stays where about half of the lives end in a fall, which is where
-    genomes differ most. It is the automatic domain randomisation of Akkaya et al. 2019 (arXiv 1910.07113), with
-    falls for its measure and a severity for each shift in place of a boundary for each parameter.
+    than `MANY_FALLS` did: every shift stays where about half of its lives end in a fall, and
+    genomes differ most. It is the automatic domain randomisation of Akkaya et al. 2019 (arXiv
+    1910.07113), with falls for its measure and a severity for each shift in place of a boundary for
+    each parameter.
 
     Args:
         plans: what may happen in the lives, and in which generations.
