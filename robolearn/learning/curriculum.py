@@ -7,8 +7,8 @@ from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.shifts import ShiftPlan, happening, plans_at
 
 # Shares of falls in the lives that a shift happens in: up to the first it grows, above the other
-# it shrinks. Around a half, since there the lives of a pair differ most. Between 0.2 and 0.35 walkers
-# stay at weak legs for good: they lean on them a little, and no other gait is called for.
+# it shrinks. Around a half, since there the lives of a pair differ most. Between 0.2 and 0.35
+# walkers stay at weak legs for good: they lean on them a little, and nothing calls for another gait.
 FEW_FALLS, MANY_FALLS = 0.4, 0.6
 STEP = 0.01  # of severity, a generation
 
