@@ -91,6 +91,22 @@ def test_a_severity_follows_the_falls_of_its_own_lives(falls: float, change: flo
     assert not any("friction" in name for name in told)
 
 
+def test_falls_are_those_of_the_lives_that_the_bodies_met():
+    """A plan that ends in one number draws from a range before, and so shifts the later draws."""
+    plans = parse_shifts([{**WEAKER, "gain": 0.0}, SHORTER])
+    growing = Curriculum(plans)
+    env = RobotVectorEnv("quadruped", len(LIVES), max_episode_steps=10)
+    env.schedule.set_plans(growing.at(0))
+    env.reset(seed=[int(seed) for seed in LIVES])
+    shortened = [
+        any(shift.kind == "limb_damage" for shift in env.schedule.shifts_of(row))
+        for row in range(len(LIVES))
+    ]
+    told = growing.follow(0, env, LIVES, np.array(shortened))
+    assert told["falls_under/1_limb_damage"] == 1.0
+    assert told["falls_under/0_motor_gain"] < 0.7
+
+
 def test_a_severity_ends_at_both_ends_and_waits_for_its_stage():
     env = RobotVectorEnv("quadruped", 1)
     growing = Curriculum(parse_shifts([WEAKER, {**SHORTER, "iterations": [5, None]}]))

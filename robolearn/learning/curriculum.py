@@ -7,8 +7,7 @@ from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.shifts import ShiftPlan, happening, plans_at
 
 # Shares of falls in the lives that a shift happens in: up to the first it grows, above the other
-# it shrinks. Around a half, since there the lives of a pair differ most. Between 0.2 and 0.35
-# walkers stay at weak legs for good: they lean on them a little, and nothing calls for another gait.
+# it shrinks. Around a half, since there the lives of a pair differ most.
 FEW_FALLS, MANY_FALLS = 0.4, 0.6
 STEP = 0.01  # of severity, a generation
 
@@ -56,7 +55,7 @@ class Curriculum:
         rows = self._rows(generation)
         if not any(self.plans[i].mildest for i in rows):
             return told
-        happened = happening([self.plans[i] for i in rows], env.world, seeds)
+        happened = happening(self.at(generation), env.world, seeds)
         for i, lives in zip(rows, happened.T, strict=True):
             if not self.plans[i].mildest or not lives.any():
                 continue
