@@ -162,6 +162,23 @@ ALIKE = {leg: [other for other in LEGS if other != leg] for leg in LEGS}
     ("text", "seen"),
     [
         ("limb_damage:front_left:dead", "seen"),
+        ("limb_damage:front_right:dead", "symmetric"),
+        ("limb_damage:front_left:locked", "unseen"),
+        ("limb_damage:hip_front_left:dead", "unseen"),  # one joint of it alone
+    ],
+)
+def test_a_leg_whose_motors_went_limp_has_been_dead(world, text, seen):
+    limp = {"kind": "motor_gain", "target": "front_left", "gain": {"uniform": [0.0, 0.7]}}
+    hip = world.model.joint(int(world.legs["front_left"].joints[0])).name
+    text = text.replace("hip_front_left", hip)
+    (condition,) = own_shifts(text).conditions(world, parse_shifts([limp]), ALIKE)
+    assert condition.seen == seen
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("limb_damage:front_left:dead", "seen"),
         ("limb_damage:rear_left:dead", "symmetric"),  # as front_left, of which training had it
         ("limb_damage:rear_left:dead,shortened:0.5", "symmetric"),
         ("limb_damage:rear_left:shortened:0.3", "unseen"),

@@ -338,17 +338,13 @@ def _seen(
     alike: Mapping[str, Sequence[str]],
 ) -> Seen:
     """Tell whether all, none or some of `shifts` could be drawn in training."""
-    met = [any(_could_draw(plan, shift) for plan in trained_on) for shift in shifts]
+    met = [_could_meet(trained_on, shift, world) for shift in shifts]
     if all(met):
         return "seen"
     if any(met):
         return "partly"
     if all(
-        any(
-            _could_draw(plan, own)
-            for plan in trained_on
-            for own in _on_alike_legs(shift, world, alike)
-        )
+        any(_could_meet(trained_on, own, world) for own in _on_alike_legs(shift, world, alike))
         for shift in shifts
     ):
         return "symmetric"
@@ -374,6 +370,12 @@ def _names_of(leg: str, world: World) -> list[str]:
     """Return the names of a leg, its joints and its motors, in the same order for every leg."""
     joints = [world.model.joint(int(i)).name for i in world.legs[leg].joints]
     return [leg, *joints, *(world.model.actuator(int(i)).name for i in world.legs[leg].motors)]
+
+
+def _could_meet(plans: tuple[ShiftPlan, ...], shift: Shift, world: World) -> bool:
+    """Return whether one of `plans` draws `shift`, or what is the same to a body."""
+    same = (shift, *shift.same_as(world))
+    return any(_could_draw(plan, one) for plan in plans for one in same)
 
 
 def _could_draw(plan: ShiftPlan, shift: Shift) -> bool:

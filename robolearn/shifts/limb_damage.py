@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.errors import UserError, unknown_name
-from robolearn.shifts.motor_gain import scale_motors
+from robolearn.shifts.motor_gain import MotorGain, scale_motors
 from robolearn.shifts.shift import Ids, Shift, number, register
 from robolearn.simulation import Simulation
 from robolearn.worlds import World, once_per_world
@@ -121,6 +121,12 @@ class LimbDamage(Shift):
         """Return the damaged leg, or the one with the damaged joint."""
         joints = set(find_limb(world, self.leg).joints.tolist())
         return tuple(name for name, leg in world.legs.items() if joints & set(leg.joints.tolist()))
+
+    def same_as(self, world: World) -> tuple[Shift, ...]:
+        """Return limp motors, of a dead leg."""
+        if self.mode == "dead" and self.leg in world.legs:
+            return (MotorGain(target=self.leg, gain=0.0),)
+        return ()
 
     def contradicts(self, other: Shift, world: World) -> bool:
         """Return whether `other` damages a joint that this one damages too."""

@@ -108,6 +108,10 @@ class Shift:
         """Return the names of the legs that the shift hurts."""
         return ()
 
+    def same_as(self, world: World) -> tuple[Shift, ...]:
+        """Return what else is one and the same to a body, such as limp motors to a dead leg."""
+        return ()
+
     def contradicts(self, other: Shift, world: World) -> bool:
         """Return whether the two, which differ, cannot act on one individual at once.
 
