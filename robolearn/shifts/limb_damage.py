@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.errors import UserError, unknown_name
-from robolearn.shifts.motor_gain import MotorGain, scale_motors
-from robolearn.shifts.shift import Ids, Shift, number, register
+from robolearn.shifts.motor_gain import scale_motors
+from robolearn.shifts.shift import Ids, Shift, make_shift, number, register
 from robolearn.simulation import Simulation
 from robolearn.worlds import World, once_per_world
 
@@ -125,7 +125,7 @@ class LimbDamage(Shift):
     def same_as(self, world: World) -> tuple[Shift, ...]:
         """Return limp motors, of a dead leg."""
         if self.mode == "dead" and self.leg in world.legs:
-            return (MotorGain(target=self.leg, gain=0.0),)
+            return (make_shift("motor_gain", world, target=self.leg, gain=0.0),)
         return ()
 
     def contradicts(self, other: Shift, world: World) -> bool:
