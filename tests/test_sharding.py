@@ -77,7 +77,7 @@ def test_the_lives_of_a_killed_worker_are_lived_again() -> None:
         return real(i, *arguments)
 
     population._collect = kill_in_mid_generation
-    sharded, whole = (p(genomes, seeds, here.plans) for p in (population, here._live))
+    sharded, whole = (p(genomes, seeds, here.curriculum.at(0)) for p in (population, here._live))
     for name in ("total_reward", "steps", "fell", "performance"):
         np.testing.assert_array_equal(getattr(sharded, name), getattr(whole, name))
     assert population.worker_pids()[0] == survivor
