@@ -13,7 +13,7 @@ import numpy as np
 from annotated_types import Interval
 from numpy.typing import NDArray
 
-from robolearn.envs.task import ObservationSlice, Task, gait_clock
+from robolearn.envs.task import ObservationSlice, Task, clock_at, gait_clock
 from robolearn.errors import UserError, unknown_name
 from robolearn.simulation import Ids, Simulation
 from robolearn.worlds import World
@@ -118,8 +118,7 @@ class Run(Task):
         simulation = self.simulation
         parts = [simulation.qpos[:, self.parameters.skipped_qpos :], simulation.qvel]
         if self.parameters.clock_hz is not None:
-            phase = 2 * np.pi * self.parameters.clock_hz * self._time
-            parts.append(np.stack([np.sin(phase), np.cos(phase)], axis=1))
+            parts.append(np.stack(clock_at(self._time, self.parameters.clock_hz), axis=1))
         return np.concatenate(parts, axis=1)
 
     def reward_terms(self, action: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:

@@ -40,6 +40,14 @@ def gait_clock(frequency_hz: float | None) -> tuple[ObservationSlice, ...]:
     return (ObservationSlice("clock", 2, "1", 0.3, ("sin 2πft", "cos 2πft")),)
 
 
+def clock_at(
+    time_s: NDArray[np.floating], frequency_hz: float
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Return what a gait clock shows at `time_s` (n,): sin and cos of 2πft, (n,) each."""
+    phase = 2 * np.pi * frequency_hz * time_s
+    return np.sin(phase), np.cos(phase)
+
+
 class Task:
     """Reset, observe, reward and end for all individuals of one Simulation.
 

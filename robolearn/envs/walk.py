@@ -9,7 +9,7 @@ from annotated_types import Interval
 from numpy.typing import NDArray
 
 from robolearn.envs.body_modules import Division, body_modules
-from robolearn.envs.task import ObservationSlice, Task, gait_clock
+from robolearn.envs.task import ObservationSlice, Task, clock_at, gait_clock
 from robolearn.errors import UserError, unknown_name
 from robolearn.simulation import Ids, Simulation
 from robolearn.worlds import World
@@ -203,9 +203,7 @@ class Walk(Task):
             out[:, start] = np.sin(yaw)
             out[:, start + 1] = np.cos(yaw)
         if self.parameters.clock_hz is not None:
-            phase = 2 * np.pi * self.parameters.clock_hz * self._time
-            out[:, -2] = np.sin(phase)
-            out[:, -1] = np.cos(phase)
+            out[:, -2], out[:, -1] = clock_at(self._time, self.parameters.clock_hz)
         return out
 
     def reward_terms(self, action: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:
