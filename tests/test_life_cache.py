@@ -2,9 +2,14 @@
 
 import sys
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from robolearn import extensions
 from robolearn.adaptation.life_cache import LifeCache, surroundings
+from robolearn.adaptation.paired_lives import Subject
+from robolearn.agents.mlp import MLP
 
 
 def test_a_folder_that_cannot_be_made_is_no_file_to_delete(tmp_path: Path):
@@ -41,3 +46,19 @@ def test_another_line_of_an_installed_package_is_another_life(monkeypatch, tmp_p
         sys.modules.pop(name)
     assert found[0] == found[1] != found[2]
     assert without not in found
+
+
+def test_whatever_tells_one_subject_from_another_makes_its_lives_others():
+    mlp, genome = MLP(4, 2), np.zeros(MLP(4, 2).genome.size)
+    like: dict[str, Any] = {"env_name": "quadruped", "env_options": {"clock_hz": 2.0}}
+    like |= {"agent": mlp, "genome": genome, "traits": {"a": 1}}
+    other = {
+        "env_name": "hexapod",
+        "env_options": {"clock_hz": 4.0},
+        "agent": MLP(4, 3),
+        "genome": genome + 1,
+        "traits": {"a": 2},
+    }
+    digests = [Subject(**like).digest(), *(Subject(**{**like, k: other[k]}).digest() for k in like)]
+    assert len(set(digests)) == 6
+    assert Subject(**like).digest() == digests[0]

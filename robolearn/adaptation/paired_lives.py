@@ -89,7 +89,7 @@ class Subject:
                 "env": [self.env_name, self.env_options],
                 "agent": [agent.kind, agent.observation_size, agent.action_size, self.traits],
                 "genome": digest_of(genome.tobytes()),
-                **surroundings(self.env_name, agent),
+                "surroundings": surroundings(self.env_name, agent),
             }
         )
 
