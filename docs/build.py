@@ -83,7 +83,7 @@ def write_pages() -> list[dict[str, Any]]:
     """Write all pages below `PAGES`; return what the site's navigation shows."""
     for page in DOCS.glob("*.md"):
         _write(page.name, _with_benchmarks(page.read_text(encoding="utf-8")))
-    shutil.copy(ROOT / "videos" / "quickstart.gif", PAGES)
+    shutil.copy(ROOT / "videos" / "quadruped_modular.gif", PAGES)
     return [
         {"robolearn": "index.md"},
         {"Tutorial": "tutorial.md"},
