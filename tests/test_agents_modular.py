@@ -110,6 +110,40 @@ def test_mirroring_what_is_sensed_mirrors_what_is_done(body, division):
     np.testing.assert_allclose(action[1], action[0][motors] * motor_signs, atol=1e-6)
 
 
+@pytest.mark.parametrize("division", ["legs", "sides"])
+@pytest.mark.parametrize("name", ["ant", "quadruped", "hexapod"])
+def test_a_mirrored_life_feels_and_moves_mirrored(name, division):
+    """In the physics itself: the left of one body feels what the right of its mirror image does."""
+    env = RobotVectorEnv(name, 2, max_episode_steps=20, clock_hz=1.0)
+    task = env.task
+    layout = Layout(**task.modules(division))
+    world, simulation = task.simulation.world, task.simulation
+    xpos = simulation.read("xpos")
+    env.reset(seed=0)
+    home, at_rest = np.repeat(world.home_qpos[None], 2, axis=0), np.zeros((2, world.model.nv))
+    simulation.reset(np.arange(2), home, at_rest)
+    places = xpos[0, [leg.bodies[0] for leg in world.legs.values()]]
+    mirrored_places = places * [1, -1, 1]
+    across = [1, 0] if division == "sides" else [
+        int(np.argmin(np.linalg.norm(places - place, axis=1))) for place in mirrored_places
+    ]  # fmt: skip
+    rng = np.random.default_rng(0)
+    for _ in range(6):
+        command = rng.uniform(-0.3, 0.3, layout.outputs.shape)
+        action = np.zeros((2, task.action_size))
+        for module, other in enumerate(across):
+            action[0, layout.outputs[module]] = command[module] * layout.output_signs[module]
+            action[1, layout.outputs[other]] = command[module] * layout.output_signs[other]
+        seen = np.append(env.step(action)[0], np.ones((2, 1)), axis=1)
+    felt = seen[:, layout.inputs] * layout.input_signs  # (2, L, m)
+    clock = task.interface.slices["clock"]
+    for module, other in enumerate(across):
+        timeless = ~np.isin(layout.inputs[module], range(clock.start, clock.stop))
+        mine, mirrored = felt[0, module, timeless], felt[1, other, timeless]
+        np.testing.assert_allclose(mine, mirrored, atol=2e-3)
+    assert np.abs(felt[0] - felt[1]).max() > 0.1
+
+
 def test_a_genome_fits_a_body_with_more_legs():
     bodies = [RobotVectorEnv(name, 1, max_episode_steps=5) for name in ("quadruped", "hexapod")]
     four, six = (modular(body, "spiking") for body in bodies)
@@ -152,7 +186,7 @@ def test_a_body_with_more_legs_on_one_side_is_refused(body, division):
     legs = {name: leg for name, leg in world.legs.items() if name != "rear_right"}
     lame = dataclasses.replace(world, legs=legs)
     with pytest.raises(UserError, match=r"\d legs on the left, \d on the right"):
-        body_modules(lame, body.task.interface.slices, division)
+        body_modules(lame, body.task.observation_slices, division)
 
 
 @pytest.mark.parametrize("division", ["legs", "sides"])

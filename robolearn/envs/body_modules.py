@@ -4,7 +4,7 @@ All is derived from the scene: sides and order from where the legs stand, mirror
 axes of their joints. What a module on the right senses and does is mirrored.
 
 The module of a leg senses, in this order: the trunk, its own joints' angles and velocities, its
-foot, joint angles and foot of each neighbour (across, ahead, behind, and across from those two),
+foot where the body feels it, joint angles and foot of each neighbour (across, ahead, behind, and across from those two),
 its own last action, the heading and the gait clock where the body senses them, and its place from
 front (1) to rear (−1). Of a neighbour it feels what the neighbour itself does. Neighbouring legs,
 across and along, get the clock in antiphase: a trot on four legs, a tripod on six. Insects' legs
@@ -16,33 +16,40 @@ the heading and the gait clock, on the right in antiphase. The halves of a spina
 so, with fibres that cross between them (Grillner 2006, Neuron 52:751).
 """
 
-from typing import Literal
-
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from robolearn.envs.task import Division, ObservationSlice
 from robolearn.errors import UserError
 from robolearn.worlds import World
 
-Division = Literal["legs", "sides"]
-
 # Under a mirror from left to right, of (x, y, z): directions keep x and z, rotations keep y.
 _DIRECTION, _ROTATION = (1.0, -1.0, 1.0), (-1.0, 1.0, -1.0)
+# What is sensed of the trunk, and the factors of its last elements under that mirror.
+_TRUNK = {
+    "position": _DIRECTION,
+    "orientation": (1.0, *_ROTATION),  # a quaternion
+    "up": _DIRECTION,
+    "velocity": _DIRECTION,
+    "angular_velocity": _ROTATION,
+}
 
 
-def body_modules(world: World, slices: dict[str, slice], division: Division) -> dict[str, NDArray]:
+def body_modules(
+    world: World, parts: tuple[ObservationSlice, ...], division: Division
+) -> dict[str, NDArray]:
     """Return the arrays of `robolearn.agents.module_layout.Layout` by name.
 
     Args:
-        world: with equally many legs on both sides, all of equally many joints, each with one foot.
-        slices: of the observation, by name, as `robolearn.envs.walk` declares them.
+        world: with equally many legs on both sides, all of equally many joints.
+        parts: of the observation, named as in `robolearn.envs.walk` and `robolearn.envs.run`.
         division: one module a leg, or one a side.
 
     Raises:
         UserError: legs of different sizes, or more on one side.
     """
-    body = _Body(world, slices)
+    body = _Body(world, parts)
     if division == "sides":
         rows = [_side(body, right) for right in (False, True)]
     else:
@@ -68,12 +75,16 @@ class _Body:
         mirrors: of each leg, ±1 for each joint.
     """
 
-    def __init__(self, world: World, slices: dict[str, slice]):
+    def __init__(self, world: World, parts: tuple[ObservationSlice, ...]):
         data = mujoco.MjData(world.model)
         data.qpos[:] = world.home_qpos
         mujoco.mj_kinematics(world.model, data)
-        self.slices = slices
+        ends = np.cumsum([part.size for part in parts]).tolist()
+        self.size = ends[-1]
+        self.parts = {p.name: p for p in parts}
+        self.slices = {p.name: slice(end - p.size, end) for p, end in zip(parts, ends, strict=True)}
         self.legs = list(world.legs.values())
+        self.names = [[world.model.joint(int(j)).name for j in leg.joints] for leg in self.legs]
         first = self.legs[0]
         self.joints = len(first.joints)
         if any({len(leg.joints), len(leg.motors)} != {self.joints} for leg in self.legs):
@@ -95,23 +106,24 @@ class _Body:
 
     def trunk(self, right: bool) -> tuple[list[int], list[float]]:
         """Return inputs and signs of what both sides sense of the trunk."""
-        direction, rotation = (_DIRECTION, _ROTATION) if right else ((1.0,) * 3, (1.0,) * 3)
         inputs, signs = [], []
-        for name, sign in (
-            ("up", direction), ("velocity", direction), ("angular_velocity", rotation),
-        ):  # fmt: skip
-            inputs += range(self.slices[name].start, self.slices[name].stop)
-            signs += sign
+        for name, mirrored in _TRUNK.items():
+            part = self.slices.get(name)
+            if part is not None:
+                inputs += range(part.start, part.stop)
+                size = part.stop - part.start
+                signs += mirrored[-size:] if right else [1.0] * size
         return inputs, signs
 
     def of_joints(self, name: str, i: int) -> list[int]:
-        """Return the inputs for the joints of leg `i` in an observation slice."""
-        start = self.slices[name].start + i * self.joints
-        return list(range(start, start + self.joints))
+        """Return the inputs for the joints of leg `i` in a part of the observation."""
+        start, sources = self.slices[name].start, self.parts[name].sources
+        return [start + sources.index(joint) for joint in self.names[i]]
 
-    def of_foot(self, i: int) -> int:
-        """Return the input for the foot of leg `i`."""
-        return self.slices["contact"].start + i
+    def of_foot(self, i: int) -> list[int]:
+        """Return the input for the foot of leg `i`, none where the body does not feel it."""
+        part = self.slices.get("contact")
+        return [] if part is None else [part.start + i]
 
     def of_actions(self, i: int) -> list[int]:
         """Return the inputs for the last actions of leg `i`, none where it does not sense them."""
@@ -138,14 +150,16 @@ def _leg(body: _Body, i: int) -> _Row:
     for name in ("joint_angle", "joint_velocity"):
         inputs += body.of_joints(name, i)
         signs += mirrors[i]
-    inputs.append(body.of_foot(i))
-    signs.append(1.0)
+    foot = body.of_foot(i)
+    inputs += foot
+    signs += [1.0] * len(foot)
     for neighbour in (
         (not right, r), (right, r - 1), (right, r + 1), (not right, r - 1), (not right, r + 1),
     ):  # fmt: skip
         k = body.at.get(neighbour, i)
-        inputs += [*body.of_joints("joint_angle", k), body.of_foot(k)]
-        signs += [*mirrors[k], 1.0] if neighbour in body.at else [0.0] * (body.joints + 1)
+        inputs += body.of_joints("joint_angle", k) + body.of_foot(k)
+        felt = mirrors[k] + [1.0] * len(foot)
+        signs += felt if neighbour in body.at else [0.0] * len(felt)
     last = body.of_actions(i)
     inputs += last
     signs += mirrors[i][: len(last)]
@@ -153,7 +167,7 @@ def _leg(body: _Body, i: int) -> _Row:
     clock = body.clock()
     inputs += heading + clock
     signs += heading_signs + [1.0 if (r + right) % 2 == 0 else -1.0] * len(clock)
-    inputs.append(max(part.stop for part in body.slices.values()))  # the constant
+    inputs.append(body.size)  # the constant
     signs.append(1.0 - 2.0 * r / max(*body.rank, 1))
     motors = [int(motor) for motor in body.legs[i].motors]
     return inputs, signs, motors, mirrors[i]
@@ -168,8 +182,9 @@ def _side(body: _Body, right: bool) -> _Row:
     for name in ("joint_angle", "joint_velocity"):
         inputs += [k for i in every for k in body.of_joints(name, i)]
         signs += [sign for i in every for sign in body.mirrors[i]]
-    inputs += [body.of_foot(i) for i in every]
-    signs += [1.0] * len(every)
+    feet = [k for i in every for k in body.of_foot(i)]
+    inputs += feet
+    signs += [1.0] * len(feet)
     last = [k for i in every for k in body.of_actions(i)]
     inputs += last
     signs += [sign for i in every for sign in body.mirrors[i]][: len(last)]
@@ -182,6 +197,9 @@ def _side(body: _Body, right: bool) -> _Row:
 
 
 def _mirror(axis: NDArray, other: NDArray, across: bool) -> float:
-    """Return −1 where a joint turns against the one it stands for, mirrored if `across`; else 1."""
+    """Return −1 where a joint turns against the one it stands for, mirrored if `across`; else 1.
+
+    Of legs that stand apart by a right angle neither is the other's opposite.
+    """
     wanted = axis * _ROTATION if across else axis
-    return -1.0 if float(wanted @ other) < 0 else 1.0
+    return -1.0 if float(wanted @ other) < -1e-6 else 1.0

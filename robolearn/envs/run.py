@@ -13,7 +13,8 @@ import numpy as np
 from annotated_types import Interval
 from numpy.typing import NDArray
 
-from robolearn.envs.task import ObservationSlice, Task, clock_at, gait_clock
+from robolearn.envs.body_modules import body_modules
+from robolearn.envs.task import Division, ObservationSlice, Task, clock_at, gait_clock
 from robolearn.errors import UserError, unknown_name
 from robolearn.simulation import Ids, Simulation
 from robolearn.worlds import World
@@ -145,6 +146,10 @@ class Run(Task):
     def performance(self) -> NDArray[np.float64]:
         """Return the forward speed of the last step, (n,), m/s."""
         return self._velocity[:, 0].copy()
+
+    def modules(self, division: Division) -> dict[str, NDArray]:
+        """Return how observation and action divide, by name as in `agents.modular`."""
+        return body_modules(self.simulation.world, self.observation_slices, division)
 
     def info(self) -> dict[str, NDArray]:
         """Return position and velocity under Gymnasium's names; y only where there is one."""

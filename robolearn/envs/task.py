@@ -1,15 +1,16 @@
 """What a task is: array functions over a Simulation, with declared observations and rewards."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robolearn.envs.body_modules import Division
 from robolearn.errors import UserError
 from robolearn.shifts import Interface
 from robolearn.simulation import Ids, Simulation
+
+Division = Literal["legs", "sides"]  # of a body, for brains with one module each
 
 
 @dataclass(frozen=True)
@@ -164,8 +165,8 @@ class Task:
             UserError: the task does not tell its observations leg by leg.
         """
         raise UserError(
-            f"agent.modules = {division!r}: {self.simulation.world.name} is no body that the task "
-            f"'walk' divides into {division}"
+            f"agent.modules = {division!r}: {self.simulation.world.name} is no body that its task "
+            f"divides into {division}"
         )
 
     def info(self) -> dict[str, NDArray]:

@@ -8,8 +8,8 @@ import numpy as np
 from annotated_types import Interval
 from numpy.typing import NDArray
 
-from robolearn.envs.body_modules import Division, body_modules
-from robolearn.envs.task import ObservationSlice, Task, clock_at, gait_clock
+from robolearn.envs.body_modules import body_modules
+from robolearn.envs.task import Division, ObservationSlice, Task, clock_at, gait_clock
 from robolearn.errors import UserError, unknown_name
 from robolearn.simulation import Ids, Simulation
 from robolearn.worlds import World
@@ -241,7 +241,7 @@ class Walk(Task):
 
     def modules(self, division: Division) -> dict[str, NDArray]:
         """Return how observation and action divide, by name as in `agents.modular`."""
-        return body_modules(self.simulation.world, self.interface.slices, division)
+        return body_modules(self.simulation.world, self.observation_slices, division)
 
     def info(self) -> dict[str, NDArray]:
         """Return position and velocity."""
