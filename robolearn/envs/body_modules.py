@@ -4,11 +4,12 @@ All is derived from the scene: sides and order from where the legs stand, mirror
 axes of their joints. What a module on the right senses and does is mirrored.
 
 The module of a leg senses, in this order: the trunk, its own joints' angles and velocities, its
-foot where the body feels it, joint angles and foot of each neighbour (across, ahead, behind, and across from those two),
-its own last action, the heading and the gait clock where the body senses them, and its place from
-front (1) to rear (−1). Of a neighbour it feels what the neighbour itself does. Neighbouring legs,
-across and along, get the clock in antiphase: a trot on four legs, a tripod on six. Insects' legs
-are coupled likewise, by position and load of their neighbours (Cruse 1990, Trends Neurosci. 13:15).
+foot where the body feels it, joint angles and foot of each neighbour (across, ahead, behind, and
+across from those two), its own last action, the heading and the gait clock where the body senses
+them, and its place from front (1) to rear (−1). Of a neighbour it feels what the neighbour itself
+does. Neighbouring legs, across and along, get the clock in antiphase: a trot on four legs, a tripod
+on six. Insects' legs are coupled likewise, by position and load of their neighbours (Cruse 1990,
+Trends Neurosci. 13:15).
 
 The module of a side drives the legs of its side and senses the whole body: the trunk, then joint
 angles, joint velocities, feet and last actions, those of its own side first and from front to rear,
