@@ -8,7 +8,7 @@ import pytest
 from robolearn.definitions import read_yaml
 from robolearn.learning.evolution import TEST, life_seeds
 from robolearn.lifetime import live
-from robolearn.zoo import load_trained, make_validation_env
+from robolearn.zoo import load_trained, make_env, make_validation_env
 from robolearn.zoo.trained_agent import name_of, zoo_entries
 
 LIVES = 8
@@ -29,9 +29,13 @@ def test_a_zoo_agent_performs_as_its_metrics_say(folder):
     metrics = json.loads((folder / "metrics.json").read_text())
     # Of the recipe's own world; a protocol may measure another thing, such as a share of trials.
     # But where training had shifts, only the protocol's intact lives are all intact.
-    is_shifted = bool(trained.config.env.shifts)
-    told = (metrics["evaluation"]["intact"] if is_shifted else metrics["validation"])["performance"]
-    env = make_validation_env(trained.config, LIVES, ())
+    if trained.config.env.shifts:
+        evaluation = metrics["evaluation"]
+        told = evaluation["intact"]["performance"]
+        env = make_env(trained.config, LIVES, evaluation["life_s"], ())
+    else:
+        told = metrics["validation"]["performance"]
+        env = make_validation_env(trained.config, LIVES, ())
     parameters = trained.agent.express(np.repeat(trained.genome[None], LIVES, axis=0))
     lives = live(env, trained.agent, parameters, life_seeds(0, TEST, 0, LIVES))
     own = lives.mean_performance
