@@ -4,6 +4,7 @@ Generations of the quickstart's size, of its trained walker, are lived by one Ra
 thread and by two, in turn, so that what else the machine does meets both. Writes ray_scaling.json.
 """
 
+import argparse
 import json
 import logging
 import os
@@ -26,6 +27,7 @@ ROUNDS = 7
 
 def main() -> None:
     """Measure and write."""
+    argparse.ArgumentParser(description="Tell how two workers compare with one.").parse_args()
     # Three workers, of which at most two live at a time: Ray must not wait for a third core.
     ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     config = load_config("quickstart")
