@@ -78,11 +78,13 @@ def figures(evaluation: dict) -> dict:
     """Return what is kept of one evaluation."""
     return {
         "recipe": evaluation["label"],
+        # A run folder by its last two names, which tell recipe and training seed.
+        "run": "/".join(Path(evaluation["source"]).parts[-2:]),
         "env": evaluation["env"],
         "unit": evaluation["unit"],
         "trained_on": evaluation["trained_on"],
         "protocol": evaluation["protocol"],
-        "seed": evaluation["seed"],
+        "test_seed": evaluation["seed"],
         "intact": evaluation["intact"],
         "conditions": [
             {
