@@ -43,9 +43,21 @@ def load_extension(path: Path) -> None:
     _loaded.add(str(path))
 
 
-def loaded_files() -> list[str]:
+def loaded_files() -> list[Path]:
     """Return the files that `load_extension` has run in this process."""
-    return [str(m.__file__) for name, m in sys.modules.items() if name.startswith(_MODULES)]
+    return [Path(str(m.__file__)) for name, m in sys.modules.items() if name.startswith(_MODULES)]
+
+
+def package_files() -> list[Path]:
+    """Return the Python files of the installed packages that `load_installed` has loaded."""
+    found: list[Path] = []
+    for entry in importlib.metadata.entry_points(group=GROUP):
+        module = sys.modules.get(entry.module.partition(".")[0])
+        for folder in getattr(module, "__path__", ()):
+            found += Path(folder).rglob("*.py")
+        if module is not None and not hasattr(module, "__path__"):
+            found.append(Path(str(module.__file__)))
+    return found
 
 
 def load_installed() -> None:

@@ -256,7 +256,7 @@ def make_evolution(config: Config, learning: EvolutionSection, agent: Agent) -> 
     if learning.workers and files:
         raise UserError(
             f"learning.workers = {learning.workers}: workers do not load --with files yet "
-            f"({', '.join(Path(file).name for file in files)}); use learning.workers=0"
+            f"({', '.join(file.name for file in files)}); use learning.workers=0"
         )
     first = agent.genome.initial(np.random.default_rng([config.seed, _BIRTH]))
     strategy = make_strategy(learning.kind, first, config.seed, **learning.hyper)

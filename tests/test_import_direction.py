@@ -12,6 +12,7 @@ BELOW = {
     "errors": set(),
     "schema": {"errors"},
     "definitions": {"errors"},
+    "extensions": {"errors"},
     "worlds": {"errors", "definitions", "schema"},
     "simulation": {"errors", "worlds"},
     "shifts": {"errors", "simulation", "worlds"},
@@ -27,7 +28,7 @@ BELOW = {
     "tracking": {"errors"},
     "adaptation": {
         "errors", "schema", "definitions", "agents", "envs", "shifts", "worlds", "lifetime",
-        "learning", "tracking",
+        "learning", "tracking", "extensions",
     },
     "report": {"errors", "adaptation"},
 }  # fmt: skip
@@ -45,7 +46,6 @@ ON_TOP = {
     "mirroring",
     "listing",
     "exits",
-    "extensions",
     "bench",
     "watching",
     "cli",

@@ -15,7 +15,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from importlib.metadata import entry_points, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from robolearn.definitions import definition_folder
+from robolearn.extensions import loaded_files, package_files
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -35,8 +36,6 @@ _CODE = (
     *("adaptation/cost.py", "definitions.py", "schema.py"),  # the last two read its figures
 )
 _PACKAGES = ("mujoco", "numpy", "numba", "gymnasium")
-# What `robolearn.extensions` calls the modules it loads, and whence it takes installed packages.
-_EXTENSIONS, _GROUP = "robolearn_extension_", "robolearn.extensions"
 _TABLE = "CREATE TABLE IF NOT EXISTS lives (digest TEXT PRIMARY KEY, content BLOB NOT NULL)"
 _WAIT_S = 30.0  # for another process that is writing
 
@@ -134,22 +133,9 @@ def surroundings(env_name: str, agent: Any) -> dict[str, str]:
     file = getattr(module, "__file__", None)
     if file and _PACKAGE not in Path(file).resolve().parents:
         found["agent"] = digest_of(Path(file).read_bytes())
-    brought = [m.__file__ for name, m in sys.modules.items() if name.startswith(_EXTENSIONS)]
-    own = sorted(digest_of(Path(str(file)).read_bytes()) for file in [*brought, *_of_packages()])
+    own = sorted(digest_of(file.read_bytes()) for file in [*loaded_files(), *package_files()])
     if own:
         found["extensions"] = digest_of(own)
-    return found
-
-
-def _of_packages() -> list[Path]:
-    """Return the Python files of the installed packages that extend this one."""
-    found: list[Path] = []
-    for entry in entry_points(group=_GROUP):
-        module = sys.modules.get(entry.module.partition(".")[0])
-        for folder in getattr(module, "__path__", ()):
-            found += Path(folder).rglob("*.py")
-        if module is not None and not hasattr(module, "__path__"):
-            found.append(Path(str(module.__file__)))
     return found
 
 
