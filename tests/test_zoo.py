@@ -296,7 +296,13 @@ def test_files_about_an_agent_are_named_by_recipe_and_seed_without_a_dot(run: Pa
 
 
 def test_the_metrics_of_a_zoo_agent_are_those_of_its_weights(copy: Path, agents_folder: Path):
-    evaluation = {"format": "x", "intact": {"mean_performance": 0.25}, "lives": [1, 2, 3]}
+    command = f"robolearn evaluate {copy} --protocol damage --with /home/me/rules.py"
+    evaluation = {
+        "format": "x",
+        "command": command,
+        "intact": {"mean_performance": 0.25},
+        "lives": [1, 2, 3],
+    }
     (copy / "evaluation.json").write_text(json.dumps(evaluation))
     folder = publish(copy, "own-name")
     metrics = json.loads((folder / "metrics.json").read_text())
@@ -305,11 +311,23 @@ def test_the_metrics_of_a_zoo_agent_are_those_of_its_weights(copy: Path, agents_
     assert metrics["validation"]["score"] == latest[2]["best_score"]
     assert metrics["validation"]["generation"] == latest[2]["best_generation"]
     assert metrics["command"] == "robolearn train tiny.yaml"
-    assert metrics["evaluation"] == {"format": "x", "intact": {"mean_performance": 0.25}}
+    assert metrics["evaluation"] == {
+        "format": "x",
+        "command": "robolearn evaluate spiking/own-name --protocol damage --with rules.py",
+        "intact": {"mean_performance": 0.25},
+    }
     card = (folder / "card.md").read_text()
     assert card.startswith("# spiking/own-name\n")
     assert "robolearn train tiny.yaml" in card
     assert "| intact: mean_performance | 0.25 |" in card
+
+
+def test_the_command_of_a_zoo_agent_tells_nothing_of_the_machine(copy: Path, agents_folder: Path):
+    info = json.loads((copy / "run.json").read_text())
+    info["command"] = f"robolearn train /home/me/tiny.yaml --seed 3 --out {copy}"
+    (copy / "run.json").write_text(json.dumps(info))
+    metrics = json.loads((publish(copy, "elsewhere") / "metrics.json").read_text())
+    assert metrics["command"] == "robolearn train tiny.yaml --seed 3"
 
 
 def test_an_entry_is_replaced_only_on_demand_and_keeps_its_card(run: Path, agents_folder: Path):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
@@ -44,7 +45,7 @@ def publish(run: str | Path, name: str | None = None, *, replace: bool = False) 
     target = data_folder("agents") / kind / "trained" / name
     if target.exists() and not replace:
         raise UserError(f"{target} exists: give another name, or replace=True")
-    metrics = _figures(opened, trained)
+    metrics = _figures(opened, trained, f"{kind}/{name}")
     try:
         target.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as scratch:
@@ -67,13 +68,13 @@ def publish(run: str | Path, name: str | None = None, *, replace: bool = False) 
     return target
 
 
-def _figures(run: RunFolder, trained: TrainedAgent) -> dict[str, Any]:
+def _figures(run: RunFolder, trained: TrainedAgent, entry: str) -> dict[str, Any]:
     """Return what is known of the run's best weights, as plain values."""
     lines, unit = run.read_metrics(), trained.config.learning.iteration_name
     validated = [line for line in lines if line.get("validation/score") is not None]
     best = max(validated, key=lambda line: line["validation/score"], default={})
     figures: dict[str, Any] = {
-        "command": run.info["command"],
+        "command": _anywhere(run.info["command"], run.path, entry),
         "env": trained.config.env.id,
         "agent": trained.config.agent.kind,
         "seed": trained.config.seed,
@@ -94,7 +95,27 @@ def _figures(run: RunFolder, trained: TrainedAgent) -> dict[str, Any]:
     if (run.path / "evaluation.json").is_file():
         evaluation = run.read_json("evaluation.json")
         figures["evaluation"] = {k: v for k, v in evaluation.items() if k not in _RAW}
+        if "command" in evaluation:
+            command = _anywhere(evaluation["command"], run.path, entry)
+            figures["evaluation"]["command"] = command
     return figures
+
+
+def _anywhere(command: str, run: Path, entry: str) -> str:
+    """Return a command as it would be given elsewhere: without --out, the run by its zoo name.
+
+    Of other absolute paths, which tell of one machine, the last name is left.
+    """
+    words, rest = [], iter(shlex.split(command))
+    for word in rest:
+        path = Path(word)
+        if word == "--out":
+            next(rest, None)
+        elif path.resolve() == run.resolve():
+            words.append(entry)
+        else:
+            words.append(path.name if path.is_absolute() else word)
+    return shlex.join(words)
 
 
 def _card(name: str, trained: TrainedAgent, figures: dict[str, Any]) -> str:
