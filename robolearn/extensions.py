@@ -8,7 +8,9 @@ A file or package registers what it brings: `robolearn.agents.registry.register`
 import importlib.metadata
 import importlib.util
 import sys
+import sysconfig
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 from robolearn.errors import UserError
@@ -48,15 +50,35 @@ def loaded_files() -> list[Path]:
     return [Path(str(m.__file__)) for name, m in sys.modules.items() if name.startswith(_MODULES)]
 
 
-def package_files() -> list[Path]:
-    """Return the Python files of the installed packages that `load_installed` has loaded."""
-    found: list[Path] = []
+def brought_files() -> set[Path]:
+    """Return the Python files that extensions consist of, empty if there is none.
+
+    Those that `load_extension` has run, those of the packages that `load_installed` has loaded,
+    and every module that was imported from elsewhere than an installed package: a rule may lie in
+    several files.
+    """
+    found = {*loaded_files(), *_package_files()}
+    return found | _loose_modules() if found else found
+
+
+def _package_files() -> Iterator[Path]:
     for entry in importlib.metadata.entry_points(group=GROUP):
         module = sys.modules.get(entry.module.partition(".")[0])
         for folder in getattr(module, "__path__", ()):
-            found += Path(folder).rglob("*.py")
+            yield from Path(folder).rglob("*.py")
         if module is not None and not hasattr(module, "__path__"):
-            found.append(Path(str(module.__file__)))
+            yield Path(str(module.__file__))
+
+
+def _loose_modules() -> set[Path]:
+    """Return the files of modules that are of no installed package, of Python or of ours."""
+    homes = [Path(sysconfig.get_path("stdlib")).resolve(), Path(__file__).resolve().parent]
+    found = set()
+    for name, module in list(sys.modules.items()):
+        file = Path(str(getattr(module, "__file__", None) or "")).resolve()
+        installed = {"site-packages", "dist-packages"} & set(file.parts)
+        if file.suffix == ".py" and name != "__main__" and not installed:
+            found |= {file} if not any(home in file.parents for home in homes) else set()
     return found
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from robolearn.adaptation.recipes import differences
+from robolearn.adaptation.recipes import differences, flat
 from robolearn.agents.protocol import Agent
 from robolearn.config import parse_config
 from robolearn.envs.vector_env import RobotVectorEnv
@@ -25,6 +25,7 @@ from robolearn.learning.strategies import make_strategy
 from robolearn.sections import Config, DeepRLSection, EvolutionSection
 from robolearn.shifts import parse_shifts
 from robolearn.tracking.atomic_file import TEMPORARY_SUFFIX
+from robolearn.tracking.plain_values import to_plain
 from robolearn.tracking.progress import Progress
 from robolearn.tracking.run import RunFolder
 from robolearn.tracking.run_lock import LOCK_FILE, is_locked
@@ -44,6 +45,8 @@ if TYPE_CHECKING:  # torch is loaded where it is used
 # Purpose of the stream that draws the first genome.
 _BIRTH = 10
 _WANDB_FILE = "wandb.json"
+# What a resumed run may be given anew, beside `tracking`.
+_MAY_CHANGE = ("learning.generations", "learning.total_steps", "learning.workers")
 
 
 # Hears iterations done and score of each validation, and may raise `TrainingStopped`.
@@ -87,11 +90,12 @@ def resume(out: Path, command: list[str], on_validation: Listener | None = None)
         Whether anything was left to do; if not, nothing was touched.
 
     Raises:
-        UserError: no such run, or its checkpoints do not fit.
+        UserError: no such run, its config is of another one, or its checkpoints do not fit.
         KeyboardInterrupt: as it comes.
     """
     old = RunFolder.open(out)
     config = parse_config(old.config, str(out / "config.yaml"))
+    _refuse_another_run(old, config)
     if _is_finished(old, config):
         return False
     session = _Session(config)
@@ -352,5 +356,27 @@ def _clear_stillborn(out: Path) -> None:
 def _is_finished(run: RunFolder, config: Config) -> bool:
     if run.status != "finished" or not (run.path / WEIGHTS).is_file():
         return False
-    latest = run.checkpoints.latest()
-    return latest is None or latest[0] >= config.learning.iterations
+    iterations, latest = config.learning.iterations, run.checkpoints.latest()
+    if latest is not None:
+        return latest[0] >= iterations
+    if sum(1 for _ in run.read_metrics()) < iterations:
+        raise UserError(f"{run.path}: no checkpoint is left from which it could go on")
+    return True
+
+
+def _refuse_another_run(run: RunFolder, config: Config) -> None:
+    """Refuse a config that would make results of one run look like those of another.
+
+    Raises:
+        UserError: a key differs that decides about results and is no budget.
+    """
+    began = run.info.get("config")  # older runs have not kept it
+    if not isinstance(began, dict):
+        return
+    known = flat(began)  # a newer version has more keys
+    for key, (first, now) in differences([began, to_plain(config.to_mapping())]).items():
+        if key in known and key not in _MAY_CHANGE and not key.startswith("tracking."):
+            raise UserError(
+                f"{run.path / 'config.yaml'}: {key} = {now!r}: the run was begun with {first!r} "
+                f"(only {', '.join(_MAY_CHANGE)} and tracking may change)"
+            )

@@ -303,10 +303,21 @@ def test_a_trained_one_moves_into_a_body_with_more_legs(tmp_path):
     assert not (tmp_path / "run" / "evaluation.json").exists()  # that page is its own body's
 
 
+def test_one_that_moves_takes_its_senses_and_its_task_along(tmp_path):
+    parameters = {"sense_heading": True, "sense_action": True, "target_speed": 0.3}
+    config = recipe(parameters=parameters, rewards={"speed": 2.0})
+    train(config, tmp_path / "run", ["test"])
+    moved = load_trained(f"{tmp_path / 'run'}@robolearn/Hexapod-v0")
+    assert moved.config.env.parameters == config.env.parameters
+    assert moved.config.env.rewards == config.env.rewards
+    home = load_trained(f"{tmp_path / 'run'}@robolearn/Quadruped-v0")
+    assert home.env_options == load_trained(tmp_path / "run").env_options
+
+
 def test_a_brain_of_one_piece_does_not_move(tmp_path):
     whole = parse_config({**RECIPE, "agent": {"kind": "mlp", "hidden": [3]}}, "tiny")
     train(whole, tmp_path / "run", ["test"])
-    with pytest.raises(UserError, match=r"@robolearn/Hexapod-v0: a genome of 168 .*modules fit"):
+    with pytest.raises(UserError, match=r"@robolearn/Hexapod-v0: a genome of 168 .*a leg fit"):
         load_trained(f"{tmp_path / 'run'}@robolearn/Hexapod-v0")
 
 

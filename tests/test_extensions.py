@@ -113,6 +113,17 @@ def test_a_shift_and_a_task_of_the_users_own_are_names_like_any_other(
     assert answer.code == 0, answer.err
 
 
+def test_a_shift_of_the_users_own_applies_to_every_body_that_its_check_accepts(
+    robolearn: Callable[..., Result], registries: None, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(EXTENSION)
+    begin = ("train", "tiny.yaml", "env.shifts=[fatigue:all:0.5@0.2s]", "--out", "run")
+    answer = robolearn(*begin, "--with", "mine.py")
+    assert answer.code == 0, answer.err
+    wrong = ("train", "tiny.yaml", "env.shifts=[fatigue:tail:0.5]", "--out", "other")
+    assert "tail" in robolearn(*wrong, "--with", "mine.py").err
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -122,6 +133,11 @@ def test_a_shift_and_a_task_of_the_users_own_are_names_like_any_other(
         (
             "from robolearn.agents.registry import register\nregister('mlp', object)\n",
             "line 2: agent kind 'mlp' is taken",
+        ),
+        (
+            "from robolearn.shifts.motor_gain import MotorGain\nfrom robolearn import shifts\n"
+            "@shifts.register\nclass Mine(MotorGain):\n    kind = 'gravity'\n",
+            "shift 'gravity' is taken",
         ),
     ],
 )

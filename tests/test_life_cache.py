@@ -48,6 +48,23 @@ def test_another_line_of_an_installed_package_is_another_life(monkeypatch, tmp_p
     assert without not in found
 
 
+def test_another_line_of_what_an_extension_imports_is_another_life(monkeypatch, tmp_path):
+    (tmp_path / "gain_of_mine.py").write_text("GAIN = 1.1")
+    (tmp_path / "rule.py").write_text("from gain_of_mine import GAIN")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(extensions, "_loaded", set())
+    without = surroundings("quadruped", None)
+    extensions.load_extension(tmp_path / "rule.py")
+    found = [surroundings("quadruped", None) for _ in range(2)]
+    (tmp_path / "gain_of_mine.py").write_text("GAIN = 0.0")
+    found.append(surroundings("quadruped", None))
+    for name in [name for name in sys.modules if name.startswith("robolearn_extension_")]:
+        sys.modules.pop(name)
+    sys.modules.pop("gain_of_mine")
+    assert found[0] == found[1] != found[2]
+    assert without not in found
+
+
 def test_whatever_tells_one_subject_from_another_makes_its_lives_others():
     mlp, genome = MLP(4, 2), np.zeros(MLP(4, 2).genome.size)
     like: dict[str, Any] = {"env_name": "quadruped", "env_options": {"clock_hz": 2.0}}

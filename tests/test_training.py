@@ -156,7 +156,43 @@ def test_a_checkpoint_of_another_brain_is_refused(tmp_path: Path) -> None:
     content = yaml.safe_load((run / "config.yaml").read_text())
     content["agent"]["hidden"], content["learning"]["generations"] = 5, 2
     (run / "config.yaml").write_text(yaml.safe_dump(content))
+    info = json.loads((run / "run.json").read_text())
+    del info["config"]  # as in runs of older versions
+    (run / "run.json").write_text(json.dumps(info))
     with pytest.raises(UserError, match=r"checkpoint does not fit its config \(.*shape"):
+        training.resume(run, COMMAND)
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "told"),
+    [
+        (None, "seed", 1, r"seed = 1: the run was begun with 0 \(only learning.generations"),
+        ("learning", "population", 4, "learning.population = 4: the run was begun with 8"),
+        ("agent", "modules", "legs", "agent.modules = 'legs': the run was begun with None"),
+        ("env", "shifts", [], r"env.shifts = \[\]: the run was begun with"),
+    ],
+)
+def test_a_run_does_not_go_on_as_another_one(
+    section: str | None, key: str, value: Any, told: str, reference: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(reference, tmp_path / "run"))
+    content = yaml.safe_load((run / "config.yaml").read_text())
+    (content[section] if section else content)[key] = value
+    content["learning"]["generations"] = 6
+    (run / "config.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(UserError, match=told):
+        training.resume(run, COMMAND)
+
+
+def test_a_finished_run_without_checkpoints_cannot_be_prolonged(
+    reference: Path, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(reference, tmp_path / "run"))
+    shutil.rmtree(run / "checkpoints")
+    assert training.resume(run, COMMAND) is False
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(config.replace("generations: 4", "generations: 6"))
+    with pytest.raises(UserError, match="no checkpoint is left from which it could go on"):
         training.resume(run, COMMAND)
 
 

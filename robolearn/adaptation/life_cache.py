@@ -24,7 +24,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from robolearn.definitions import definition_folder
-from robolearn.extensions import loaded_files, package_files
+from robolearn.extensions import brought_files
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -121,8 +121,9 @@ def digest_of(content: Any) -> str:
 def surroundings(env_name: str, agent: Any) -> dict[str, str]:
     """Return what a life depends on beside agent, shifts and seed: the code, env and versions.
 
-    Every file that came in by `--with` counts, be it a brain, a task or a shift, and so does every
-    file of a package that brings such; a brain from elsewhere brings its own file.
+    Every file that came in by `--with` counts, be it a brain, a task or a shift, what it imported
+    from beside it, and every file of a package that brings such; a brain from elsewhere brings its
+    own file.
     """
     found = {package: version(package) for package in _PACKAGES}
     found |= {"machine": platform.machine(), "code": _digest_of_code()}
@@ -133,7 +134,7 @@ def surroundings(env_name: str, agent: Any) -> dict[str, str]:
     file = getattr(module, "__file__", None)
     if file and _PACKAGE not in Path(file).resolve().parents:
         found["agent"] = digest_of(Path(file).read_bytes())
-    own = sorted(digest_of(file.read_bytes()) for file in [*loaded_files(), *package_files()])
+    own = sorted(digest_of(file.read_bytes()) for file in brought_files())
     if own:
         found["extensions"] = digest_of(own)
     return found

@@ -140,11 +140,14 @@ def register(shift: type[Shift]) -> type[Shift]:
 
     Raises:
         ValueError: a parameter has a name by which plans say when, and how likely, a shift is.
+        UserError: the kind is taken.
     """
     of_plans = {"kind", "onset_s", "end_s", "probability", "iterations", "mildest"}
     taken = of_plans & {f.name for f in fields(shift)}
     if taken:
         raise ValueError(f"shift {shift.kind} must not have parameters named {sorted(taken)}")
+    if _REGISTRY.get(shift.kind, shift) is not shift:
+        raise UserError(f"shift {shift.kind!r} is taken (taken: {', '.join(sorted(_REGISTRY))})")
     _REGISTRY[shift.kind] = shift
     return shift
 
@@ -157,12 +160,15 @@ def shift_kinds() -> dict[str, type[Shift]]:
 def make_shift(kind: str, world: World, **values: Any) -> Shift:
     """Build one shift and check it against a world.
 
+    Of our own kinds, those apply that the definition of the env names; one that a user registered
+    applies wherever its `check` agrees.
+
     Raises:
         UserError: unknown kind, parameter or leg, or a value out of range; names the nearest.
     """
     shift_type = shift_kind(kind)
     admissible = world.definition.get("shifts", [])
-    if kind not in admissible:
+    if kind not in admissible and shift_type.__module__.startswith("robolearn."):
         valid = ", ".join(admissible) or "none"
         raise UserError(f"shift {kind!r} does not apply to {world.name} (valid: {valid})")
     check_parameters(kind, values)

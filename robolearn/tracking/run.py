@@ -75,6 +75,7 @@ class RunFolder:
                     "started": _now(),
                     "finished": None,
                     "resumed": [],
+                    "config": to_plain(config),
                     "versions": describe_software(),
                     "machine": describe_machine(),
                     "git": describe_commit(),
@@ -137,7 +138,7 @@ class RunFolder:
 
     @property
     def info(self) -> dict[str, Any]:
-        """What `run.json` holds: command, status, started, finished, resumed, versions...
+        """What `run.json` holds: command, status, started, finished, resumed, first config...
 
         Raises:
             UserError: it cannot be read, or is not what `create` wrote.

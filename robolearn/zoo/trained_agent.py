@@ -236,20 +236,21 @@ def _saved_layout(arrays: dict[str, NDArray[Any]]) -> Layout:
 def _moved(trained: TrainedAgent, env_id: str) -> TrainedAgent:
     """Return a trained agent in the body of another env, where it has met no shift yet.
 
-    Its genome must fit: that of a leg's module fits any number of legs that are built alike.
+    Everything else is as in its training: variant, rewards, parameters, length of life. Its genome
+    must fit: that of a leg's module fits any number of legs that are built alike.
 
     Raises:
         UserError: it does not.
     """
     name = f"{trained.name}@{env_id}"
     content = trained.config.to_mapping()
-    content["env"] = {"id": env_id, "life_s": trained.config.env.life_s}
+    content["env"] |= {"id": env_id, "shifts": []}
     config = parse_config(content, name)
     agent = build_agent(config, make_env(config, 1))
     if agent.genome != trained.agent.genome:
         raise UserError(
             f"{name}: a genome of {trained.agent.genome.size} elements does not fit this body, "
-            f"which takes {agent.genome.size}; brains of modules fit (agent.modules = legs)"
+            f"which takes {agent.genome.size}; those of one module a leg fit (agent.modules = legs)"
         )
     return TrainedAgent(name, agent, trained.genome, config, trained.folder)
 
