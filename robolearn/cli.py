@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -91,8 +92,7 @@ def train(
     if resume is not None:
         if config is not None or overrides or seed is not None or seeds is not None or out:
             raise UserError("--resume takes the run folder alone: its config is in the folder")
-        if not _train_one(lambda: training.resume(resume, sys.argv), resume, extensions):
-            print(f"{resume} is finished: there is nothing to resume", file=sys.stderr)
+        _train_one(lambda: training.resume(resume, sys.argv), resume, extensions)
         return
     if config is None:
         raise UserError("train needs a CONFIG, such as quickstart, or --resume RUN")
@@ -105,15 +105,13 @@ def train(
         resolved = load_config(config, [*(overrides or []), *extra])
         folder = out or Path("runs") / resolved.name / f"seed-{resolved.seed}"
         runs[out / f"seed-{one}" if seeds is not None and out is not None else folder] = resolved
-    for folder in runs if len(runs) > 1 else ():
-        if folder.exists():
-            raise UserError(f"{folder} exists, so none of the {len(runs)} runs was begun")
+    begun = {folder for folder in runs if len(runs) > 1 and folder.exists()}
+    for folder in begun:
+        if not training.is_of(folder, runs[folder]):
+            raise UserError(f"{folder} is of another config, so none of the runs was begun")
     for folder, resolved in runs.items():
-
-        def begin(folder: Path = folder, resolved: Any = resolved) -> None:
-            training.train(resolved, folder, sys.argv)
-
-        _train_one(begin, folder, extensions)
+        start = partial(training.train, resolved) if folder not in begun else training.resume
+        _train_one(partial(start, folder, sys.argv), folder, extensions)
 
 
 @app.command("import")
@@ -367,7 +365,7 @@ def main() -> None:
 
 def _train_one(
     start: Callable[[], bool | None], folder: Path, extensions: list[Path] | None
-) -> bool | None:
+) -> None:
     """Train one run and print its folder; on Ctrl-C or SIGTERM print how to go on, and exit."""
     try:
         with sigterm_interrupts():
@@ -380,9 +378,10 @@ def _train_one(
         else:
             print("interrupted before the training began", file=sys.stderr)
         raise typer.Exit(128 + signal_of(interrupt)) from None
-    if trained is not False:
+    if trained is False:
+        print(f"{folder} is finished: there is nothing to resume", file=sys.stderr)
+    else:
         _print_folder(folder)
-    return trained
 
 
 def _print_folder(folder: Path) -> None:

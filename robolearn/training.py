@@ -27,7 +27,7 @@ from robolearn.shifts import parse_shifts
 from robolearn.tracking.atomic_file import TEMPORARY_SUFFIX
 from robolearn.tracking.plain_values import to_plain
 from robolearn.tracking.progress import Progress
-from robolearn.tracking.run import RunFolder
+from robolearn.tracking.run import RUN_FILE, RunFolder
 from robolearn.tracking.run_lock import LOCK_FILE, is_locked
 from robolearn.tracking.wandb_log import WandbLog
 from robolearn.zoo import (
@@ -103,6 +103,13 @@ def resume(out: Path, command: list[str], on_validation: Listener | None = None)
         session.load(run)
         session.learn(run, on_validation)
     return True
+
+
+def is_of(out: Path, config: Config) -> bool:
+    """Return whether `out` holds a run of this very config: `resume` then goes on with it."""
+    if not (out / RUN_FILE).is_file():
+        return False
+    return RunFolder.open(out).config == to_plain(config.to_mapping())
 
 
 def open_wandb(run: RunFolder, config: Config, report: Callable[[str], None]) -> WandbLog:

@@ -158,11 +158,22 @@ def test_several_seeds_give_several_runs_of_which_none_begins_if_one_cannot(
     answer = robolearn("train", "tiny.yaml", "--seeds", "0,2")
     assert answer.out == "runs/tiny/seed-0\nruns/tiny/seed-2\n"
     assert RunFolder.open(tmp_path / "runs/tiny/seed-2").config["seed"] == 2
-    taken = robolearn("train", "tiny.yaml", "--seeds", "1-2")
+    taken = robolearn("train", "tiny.yaml", "agent.hidden=5", "--seeds", "1-2")
     assert taken.code == 2
-    assert "runs/tiny/seed-2 exists, so none of the 2 runs was begun" in taken.err
+    assert "runs/tiny/seed-2 is of another config, so none of the runs was begun" in taken.err
     assert not (tmp_path / "runs/tiny/seed-1").exists()
     assert robolearn("train", "tiny.yaml", "--seeds", "1", "--out", "mine").out == "mine/seed-1\n"
+
+
+def test_the_same_command_goes_on_with_the_seeds_that_are_left(
+    robolearn: Callable[..., Result], tmp_path: Path
+) -> None:
+    robolearn("train", "tiny.yaml", "--seed", "0")
+    (tmp_path / "runs/tiny/seed-0/weights.safetensors").unlink()  # as if killed at its end
+    robolearn("train", "tiny.yaml", "--seed", "1")
+    answer = robolearn("train", "tiny.yaml", "--seeds", "0-2")
+    assert (answer.code, answer.out) == (0, "runs/tiny/seed-0\nruns/tiny/seed-2\n")
+    assert "runs/tiny/seed-1 is finished: there is nothing to resume" in answer.err
 
 
 @pytest.mark.parametrize(
