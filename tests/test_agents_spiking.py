@@ -84,6 +84,11 @@ def reference(agent, parameters, observations):
                 weight[:] = weight + hyper.update_every * STEP_S * eta * hebb
         for weight in (w, out):
             np.clip(weight, -hyper.weight_bound, hyper.weight_bound, out=weight)
+        if hyper.forget_tau_s and step % (1 if hyper.rule == "stdp" else hyper.update_every) == 0:
+            since = STEP_S * (1 if hyper.rule == "stdp" else hyper.update_every)
+            for weight, layer in ((w, "hidden"), (out, "readout")):
+                birth = p[f"{layer}.weight"]
+                weight[:] = birth + math.exp(-since / hyper.forget_tau_s) * (weight - birth)
         actions.append(y)
     return np.array(actions), w, out, threshold
 
@@ -122,6 +127,44 @@ def test_a_life_with_evolved_dynamics_and_rare_updates_equals_the_card(every):
     np.testing.assert_allclose(state.hidden_weight[0], hidden, atol=1e-4)
     np.testing.assert_allclose(state.readout_weight[0], readout, atol=1e-4)
     np.testing.assert_allclose(state.threshold[0], threshold)
+
+
+@pytest.mark.parametrize("rule", ["abcd", "stdp"])
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_life_that_forgets_equals_the_card(rule, every):
+    agent, parameters, state = brain(2, rule=rule, update_every=every, forget_tau_s=0.2)
+    observations = senses(25, 2)
+    actions = live(agent, parameters, state, observations)
+    expected, hidden, readout, _ = reference(agent, parameters, observations)
+    np.testing.assert_allclose(actions[:, 0], expected, atol=1e-4)
+    np.testing.assert_allclose(state.hidden_weight[0], hidden, atol=1e-4)
+    np.testing.assert_allclose(state.readout_weight[0], readout, atol=1e-4)
+    _, _, keeping = brain(2, rule=rule, update_every=every)
+    live(
+        make_agent("spiking", SENSES, MOTORS, hidden=8, rule=rule, update_every=every),
+        parameters,
+        keeping,
+        observations,
+    )
+    assert not np.allclose(keeping.hidden_weight, state.hidden_weight, atol=1e-3)
+
+
+def test_a_frozen_brain_forgets_nothing():
+    agent, parameters, state = brain(2, forget_tau_s=0.2)
+    live(agent, parameters, state, senses(25, 2))
+    learned = state.hidden_weight.copy()
+    live(agent, parameters, state, senses(25, 2, seed=2), plastic=False)
+    np.testing.assert_array_equal(state.hidden_weight, learned)
+
+
+def test_a_rule_that_goes_on_the_same_way_moves_a_forgetful_weight_by_its_speed_times_tau():
+    agent, parameters, state = brain(1, lively=0.0, forget_tau_s=0.5)
+    parameters["hidden.coefficients"][:] = 0.0
+    parameters["hidden.coefficients"][:, [0, 4]] = [[[1.0]], [[0.1]]]  # eta D = .1 a second
+    state = newborn(agent, parameters, 1)
+    live(agent, parameters, state, senses(500, 1))  # ten seconds, twenty time constants
+    moved = state.hidden_weight - parameters["hidden.weight"]
+    np.testing.assert_allclose(moved, 0.5 * 0.1, rtol=0.03)
 
 
 @pytest.mark.parametrize("rule", ["abcd", "stdp"])

@@ -28,6 +28,7 @@ from robolearn.agents.protocol import Feedback, Float, Gene, Genome, Parameters,
 from robolearn.agents.reflex import Reflex
 from robolearn.agents.spiking_kernel import ABCD, STATIC, STDP, Constants, act_spiking
 from robolearn.neurons.lif import decay
+from robolearn.plasticity.forgetting import forgotten_share
 from robolearn.plasticity.max_normalisation import normalise_by_maximum
 
 Seconds = Annotated[float, Interval(gt=0, le=100)]
@@ -67,6 +68,8 @@ class SpikingHyperparameters:
         stdp_tau_plus_s: τ₊ of the STDP window, s.
         stdp_tau_minus_s: τ₋ of the STDP window, s.
         weight_bound: plastic weights stay within ± this.
+        forget_tau_s: time constant with which they go back to those of birth, s
+            (`plasticity.forgetting`); None for never.
         max_normalisation: divide a layer by its largest |w|, at birth and after every change.
         homeostasis: thresholds seek `homeostasis_target`.
         homeostasis_rate: change of the threshold per second and unit of rate error, 1/s.
@@ -93,6 +96,7 @@ class SpikingHyperparameters:
     stdp_tau_plus_s: Seconds = 0.02
     stdp_tau_minus_s: Seconds = 0.02
     weight_bound: Annotated[float, Interval(gt=0, le=1e6)] = 4.0
+    forget_tau_s: Seconds | None = None
     max_normalisation: bool = False
     homeostasis: bool = False
     homeostasis_rate: Annotated[float, Interval(ge=0, le=1000)] = 0.5
@@ -256,11 +260,13 @@ class Spiking:
             learns & state.weights_plastic,
             feedback.plastic & state.thresholds_plastic & self.hyper.homeostasis,
             learns & state.traces_plastic,
+            dense(parameters["hidden.weight"]),
             state.hidden_weight,
             dense(parameters["hidden.bias"]),
             dense(parameters["hidden.coefficients"]),
             dense(parameters["hidden.membrane_decay"]),
             dense(parameters["hidden.readout_decay"]),
+            dense(parameters["readout.weight"]),
             state.readout_weight,
             dense(parameters["readout.bias"]),
             dense(parameters["readout.coefficients"]),
@@ -350,6 +356,8 @@ def _dynamics(hyper: SpikingHyperparameters, genes: Parameters, n: int) -> Param
 def _constants(hyper: SpikingHyperparameters) -> Constants:
     """Turn time constants in seconds into decays per step."""
     spike_step_s = hyper.control_step_s / hyper.spike_steps
+    # STDP acts in every control step.
+    update_s = hyper.control_step_s * (1 if hyper.rule == "stdp" else hyper.update_every)
     strength = np.zeros(hyper.hidden, np.float32)
     adaptive = round(hyper.adaptive_fraction * hyper.hidden)
     strength[hyper.hidden - adaptive :] = hyper.adaptation_strength
@@ -366,6 +374,7 @@ def _constants(hyper: SpikingHyperparameters) -> Constants:
         trace_decay=decay(hyper.control_step_s, hyper.trace_tau_s),
         plus_decay=decay(spike_step_s, hyper.stdp_tau_plus_s),
         minus_decay=decay(spike_step_s, hyper.stdp_tau_minus_s),
-        update_s=np.float32(hyper.update_every * hyper.control_step_s),
+        update_s=np.float32(update_s),
         weight_bound=np.float32(hyper.weight_bound),
+        forgotten=forgotten_share(update_s, hyper.forget_tau_s),
     )

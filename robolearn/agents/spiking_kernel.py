@@ -19,6 +19,7 @@ from robolearn.neurons.lif import (
 )
 from robolearn.neurons.rate import weighted_sum
 from robolearn.plasticity.abcd import learn_abcd
+from robolearn.plasticity.forgetting import forget
 from robolearn.plasticity.max_normalisation import normalise_by_maximum
 from robolearn.plasticity.stdp import learn_stdp
 
@@ -42,6 +43,7 @@ class Constants(NamedTuple):
     minus_decay: np.float32
     update_s: np.float32  # of the ABCD rule, from one update to the next
     weight_bound: np.float32
+    forgotten: np.float32  # share of a change of the weights that an update takes back
 
 
 @kernel
@@ -52,11 +54,13 @@ def act_spiking(
     weights_on,
     thresholds_on,
     traces_on,
+    hidden_birth,
     hidden_weight,
     hidden_bias,
     hidden_coefficients,
     membrane_decay,
     readout_decay,
+    readout_birth,
     readout_weight,
     readout_bias,
     readout_coefficients,
@@ -154,9 +158,9 @@ def act_spiking(
                         constants.update_s,
                         constants.weight_bound,
                     )
-            if constants.normalise and weights_on[row] and updates:
-                normalise_by_maximum(hidden_weight[row])
-                normalise_by_maximum(readout_weight[row])
+            if weights_on[row] and updates:
+                _stabilise(hidden_weight[row], hidden_birth[row], constants)
+                _stabilise(readout_weight[row], readout_birth[row], constants)
             action[row] = output[row]
         else:
             action[row] = np.float32(0.0)
@@ -187,6 +191,15 @@ def _spike_step(
         readout_trace[i] = filter_spike(readout_trace[i], z, readout_decay[i])
         spike[i] = z
         count[i] += z
+
+
+@compiled
+def _stabilise(weight, birth, constants):
+    """Hold a changed layer (post, pre) in check, as far as that is asked for."""
+    if constants.forgotten > 0:
+        forget(weight, birth, constants.forgotten)
+    if constants.normalise:
+        normalise_by_maximum(weight)
 
 
 @compiled
