@@ -11,7 +11,7 @@ from typing import Any
 import gymnasium
 from pydantic import ValidationError
 
-from robolearn.definitions import data_folder, parse_yaml, read_yaml
+from robolearn.definitions import data_folder, parse_yaml, read_env, read_yaml
 from robolearn.errors import UserError, unknown_name
 from robolearn.schema import build, describe
 from robolearn.sections import (
@@ -104,22 +104,23 @@ def _family(content: dict[str, Any]) -> type[Config]:
 
 
 def _check_env(env: EnvSection) -> float:
-    """Check id, variant, parameters, rewards and shifts against the env's definition.
+    """Check id, variant, parameters, rewards and shifts against the env's definition, and that.
 
     Returns:
         The duration of its control step in seconds.
     """
-    from robolearn.envs.registry import task_type
+    from robolearn.envs.registration import check_definition
     from robolearn.envs.vector_env import check_rewards, env_name
     from robolearn.shifts import parse_shifts, plans_at
     from robolearn.shifts.plan import check_together
-    from robolearn.worlds import load_world
+    from robolearn.worlds import load_world, variant_options
 
     with _at("env.id"):
         name = env_name(env.id)
     with _at("env.variant"):
-        world = load_world(name, env.variant)
-    task = task_type(str(world.definition.get("task")), f"envs/{name}/env.yaml")
+        variant_options(name, read_env(name), env.variant)
+    world = load_world(name, env.variant)
+    task, _ = check_definition(world)
     build(task.parameters_type, env.parameters, f"env {name!r}", "env.parameters.")
     with _at("env.rewards"):
         check_rewards(world, env.rewards)

@@ -5,6 +5,7 @@ The first place that has the folder wins: never a foreign `agents/` beside an in
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,25 @@ from robolearn.errors import UserError, unknown_name
 
 _PACKAGE = Path(__file__).resolve().parent
 _DEFINITION_FILES = {"envs": "env.yaml", "agents": "agent.yaml"}
+
+# The keys of an env.yaml and of its `world`, and what each holds; `worlds` looks into a scene.
+_ENV_KEYS: dict[str, type] = {
+    **dict.fromkeys(("id", "task", "preview_camera", "about"), str),
+    **dict.fromkeys(("world", "parameters", "rewards", "history"), dict),
+    **dict.fromkeys(("shifts", "scripted", "sources"), list),
+    "max_episode_steps": int,
+}
+_WORLD_KEYS: dict[str, type] = {
+    **dict.fromkeys(("legs", "cameras", "variants", "terrain"), dict),
+    "scene": object,
+    "substeps": int,
+}
+_IN_WORDS = {
+    str: "a text",
+    dict: "a mapping",
+    list: "a list",
+    int: "a whole number of at least 1",
+}
 
 
 def data_folder(kind: str) -> Path:
@@ -49,6 +69,50 @@ def definition_folder(kind: str, name: str) -> Path:
     if name not in definition_names(kind):
         raise unknown_name(kind.rstrip("s"), name, definition_names(kind))
     return data_folder(kind) / name
+
+
+def read_env(name: str) -> dict[str, Any]:
+    """Read `envs/<name>/env.yaml` and check its keys, and those of its `world`.
+
+    What they name (task, shifts, legs) is checked where these are known.
+
+    Raises:
+        UserError: no such env, an unreadable file, an unknown key, or a value of the wrong type.
+    """
+    path = definition_folder("envs", name) / "env.yaml"
+    definition = read_yaml(path)
+    _check_types(definition, _ENV_KEYS, f"{path}: ")
+    if "world" in definition:
+        _check_types(definition["world"], _WORLD_KEYS, f"{path}: ", "world.")
+        for variant, options in definition["world"].get("variants", {}).items():
+            _check_type(options, dict, f"{path}: key 'world.variants.{variant}'")
+    for key in ("id", "max_episode_steps"):
+        if key not in definition:
+            raise UserError(f"{path}: lacks the key {key!r}")
+    if not re.fullmatch(r"robolearn/[\w:.-]+-v\d+", definition["id"]):
+        raise UserError(
+            f"{path}: key 'id' must be like robolearn/Name-v0, got {definition['id']!r}"
+        )
+    return definition
+
+
+def check_keys(values: Any, valid: Iterable[str], where: str, key: str) -> None:
+    """Check that `values` is a mapping with no other keys than the `valid` ones.
+
+    Args:
+        values: as read from YAML.
+        valid: every key that it may have.
+        where: begins every message, such as "env.yaml: ".
+        key: under which the values stand, such as "world.legs.front_left".
+
+    Raises:
+        UserError: it is not; names the nearest valid key.
+    """
+    if not isinstance(values, dict):
+        raise UserError(f"{where}key {key!r} must be a mapping, got {values!r}")
+    for name in values:
+        if name not in valid:
+            raise UserError(f"{where}{unknown_name('key', name, valid, prefix=f'{key}.')}")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -88,6 +152,21 @@ def parse_yaml(text: str, where: str) -> Any:
         line = f" at line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "broken syntax"
         raise UserError(f"{where}: not valid YAML{line} ({problem})") from None
+
+
+def _check_types(
+    values: dict[str, Any], kinds: dict[str, type], where: str, prefix: str = ""
+) -> None:
+    for key, value in values.items():
+        if key not in kinds:
+            raise UserError(f"{where}{unknown_name('key', key, kinds, prefix=prefix)}")
+        _check_type(value, kinds[key], f"{where}key {prefix + key!r}")
+
+
+def _check_type(value: Any, kind: type, what: str) -> None:
+    is_right = type(value) is int and value >= 1 if kind is int else isinstance(value, kind)
+    if not is_right:
+        raise UserError(f"{what} must be {_IN_WORDS[kind]}, got {value!r}")
 
 
 class _Loader(yaml.SafeLoader):

@@ -22,7 +22,8 @@ def list_names(what: str) -> dict[str, list[Entry]]:
     """Return {section: entries}; every entry has a `name`, and its values are plain.
 
     Raises:
-        UserError: `what` is neither a section nor "all", or a definition is broken.
+        UserError: `what` is neither a section nor "all", or a definition is broken; a broken env
+            is left out, since importing the package warns of it.
     """
     if what not in (*_SECTIONS, "all"):
         raise unknown_name("section to list", what, (*_SECTIONS, "all"))
@@ -74,17 +75,18 @@ def _table(entries: list[Entry], columns: list[str], *, headers: bool = True) ->
 
 
 def _envs() -> list[Entry]:
+    from robolearn.envs.registration import sound_envs
+
     entries = []
-    for name in definition_names("envs"):
-        content = read_yaml(definition_folder("envs", name) / "env.yaml")
-        world = content.get("world") or {}
+    for content in sound_envs().values():
+        world = content.get("world", {})
         entries.append(
             {
-                "name": content.get("id", name),
+                "name": content["id"],
                 "task": content.get("task", ""),
                 "legs": _legs(world),
-                "shifts": list(content.get("shifts") or []),
-                "variants": list(world.get("variants") or {}),
+                "shifts": content.get("shifts", []),
+                "variants": list(world.get("variants", {})),
             }
         )
     return entries
@@ -96,8 +98,9 @@ def _legs(world: dict[str, Any]) -> list[str]:
 
     scene = world.get("scene")
     if isinstance(scene, dict) and scene.get("builder") == "legged":
-        return leg_names(scene["legs"])
-    return list(world.get("legs") or {})
+        legs = scene.get("legs")
+        return leg_names(legs) if isinstance(legs, int) else []  # a broken scene is told on use
+    return list(world.get("legs", {}))
 
 
 def _agents() -> list[Entry]:

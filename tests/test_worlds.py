@@ -29,7 +29,7 @@ def define(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def write(world: Any, scene: str = SCENE) -> None:
         (folder / "scene.xml").write_text(scene, encoding="utf-8")
-        definition = {"id": "robolearn/Toy-v0", "task": "walk", "world": world}
+        definition = {"id": "robolearn/Toy-v0", "max_episode_steps": 5, "world": world}
         (folder / "env.yaml").write_text(yaml.safe_dump(definition), encoding="utf-8")
 
     return write
@@ -62,8 +62,10 @@ def test_a_scene_without_names_gets_names_a_leg_and_a_camera(define):
         ({}, "key 'world.scene' must name an MJCF file"),
         ({"scene": "scen.xml"}, "'scen.xml' does not exist"),
         ({"scene": "gymnasium:antt.xml"}, "does not exist"),
-        ({"scene": "scene.xml", "substeps": 2.5}, "world.substeps must be a whole number"),
-        ({"scene": "scene.xml", "legs": {"a": {**LEG, "joints": ["hop"]}}}, "leg 'a'.*hop"),
+        ({"scene": "scene.xml", "substeps": 2.5}, "'world.substeps' must be a whole number"),
+        ({"scene": "scene.xml", "legs": {"a": {**LEG, "joints": ["hop"]}}}, "leg 'a': .*'hip'"),
+        ({"scene": "scene.xml", "legs": {"a": {**LEG, "joints": 3}}}, "joints must be a list"),
+        ({"scene": "scene.xml", "legs": {"a": {**LEG, "lower_link": 3}}}, "lower_link 3 "),
         ({"scene": "scene.xml", "legs": {"a": {"joints": ["hip"]}}}, "leg 'a'.*motors"),
         (
             {"scene": "scene.xml", "cameras": {"c": {"body": "rot_link"}}},
@@ -71,6 +73,8 @@ def test_a_scene_without_names_gets_names_a_leg_and_a_camera(define):
         ),
         ({"scene": "scene.xml", "cameras": {"c": {"mode": "trak"}}}, "did you mean 'track'"),
         ({"scene": "scene.xml", "cameras": {"c": {}}}, "camera 'c' lacks the key 'pos'"),
+        ({"scene": "scene.xml", "cameras": {"c": {"pos": [1, 2]}}}, "pos must be 3 numbers"),
+        ({"scene": "scene.xml", "cameras": {"c": {"ps": 1}}}, "did you mean 'world.cameras.c.pos'"),
     ],
 )
 def test_a_broken_definition_is_told_by_file_and_key(define, world: Any, message: str):
@@ -85,6 +89,7 @@ def test_a_broken_definition_is_told_by_file_and_key(define, world: Any, message
     [
         ({"integrater": "RK4"}, "unknown MuJoCo option 'integrater'; did you mean 'integrator'"),
         ({"integrator": "RK5"}, "unknown integrator 'RK5'.*rk4"),
+        ({"timestep": "quick"}, "MuJoCo option timestep cannot be 'quick'"),
     ],
 )
 def test_a_broken_variant_is_told(define, options: dict[str, Any], message: str):

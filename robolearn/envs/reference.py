@@ -31,7 +31,7 @@ Policy = Callable[[NDArray[np.floating]], NDArray[np.floating]]
 
 # Scripted controllers that `scripted` of an env.yaml may name: functions of the env that return a
 # policy, which turns observations (n, o) into actions (n, a).
-_SCRIPTED = {
+SCRIPTED = {
     "blind_wanderer": ("robolearn.envs.braitenberg", "blind_wanderer"),
     "braitenberg": ("robolearn.envs.braitenberg", "braitenberg"),
     "cue_holder": ("robolearn.envs.cue_holder", "cue_holder"),
@@ -78,9 +78,9 @@ def scripted_policy(name: str, env: RobotVectorEnv) -> Policy:
     Raises:
         UserError: there is none, or it cannot drive this body.
     """
-    if name not in _SCRIPTED:
-        raise unknown_name("scripted controller", name, _SCRIPTED)
-    module, attribute = _SCRIPTED[name]
+    if name not in SCRIPTED:
+        raise unknown_name("scripted controller", name, SCRIPTED)
+    module, attribute = SCRIPTED[name]
     return getattr(import_module(module), attribute)(env)
 
 

@@ -1,5 +1,6 @@
 """The Gymnasium shell over a Task, for `n` individuals; the single env is a batch of one."""
 
+from contextlib import suppress
 from typing import Any, cast
 
 import gymnasium
@@ -10,8 +11,9 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from robolearn.definitions import data_folder, definition_names, read_yaml
+from robolearn.definitions import data_folder, definition_names, read_env, read_yaml
 from robolearn.envs.display import offered_render_modes
+from robolearn.envs.registration import check_definition, sound_envs
 from robolearn.envs.registry import task_type
 from robolearn.envs.task import Task
 from robolearn.errors import UserError, unknown_name
@@ -336,21 +338,12 @@ def make_task(
     """Build the task that the world's `env.yaml` names, with values in place of its own.
 
     Raises:
-        UserError: unknown task, reward term or parameter.
+        UserError: an unknown name or a value out of range, in `env.yaml` or among these.
     """
     world = simulation.world
-    definition = world.definition
-    where = f"envs/{world.name}/env.yaml"
-    kind = task_type(str(definition.get("task")), where)
-    own = {name: float(weight) for name, weight in definition.get("rewards", {}).items()}
-    for name in own:
-        if name not in kind.reward_names:
-            raise UserError(f"{where}: {unknown_name('reward term', name, kind.reward_names)}")
-    missing = set(kind.reward_names) - kind.optional_rewards - set(own)
-    if missing:
-        raise UserError(f"{where}: rewards lacks {sorted(missing)}")
+    kind, own = check_definition(world)
     weights = {**own, **check_rewards(world, {} if rewards is None else rewards)}
-    values = {**definition.get("parameters", {}), **parameters}
+    values = {**world.definition.get("parameters", {}), **parameters}
     return kind(simulation, weights, build(kind.parameters_type, values, f"env {world.name}"))
 
 
@@ -373,15 +366,20 @@ def env_name(env_id: str) -> str:
     """Return the folder under `envs/` whose `env.yaml` has this id.
 
     Raises:
-        UserError: there is none; the message lists the valid ids.
+        UserError: there is none, and the message lists the valid ids; or it is broken.
     """
     ids = env_ids()
-    if env_id not in ids:
-        raise unknown_name("env", env_id, ids)
-    return ids[env_id]
+    if env_id in ids:
+        return ids[env_id]
+    for name in definition_names("envs"):
+        stated = None
+        with suppress(UserError):
+            stated = read_yaml(data_folder("envs") / name / "env.yaml").get("id")
+        if stated == env_id:
+            read_env(name)  # tells why it is not registered
+    raise unknown_name("env", env_id, ids)
 
 
 def env_ids() -> dict[str, str]:
-    """Return {id: folder name} of every definition under `envs/`."""
-    folder = data_folder("envs")
-    return {str(read_yaml(folder / n / "env.yaml")["id"]): n for n in definition_names("envs")}
+    """Return {id: folder name} of every sound definition under `envs/`."""
+    return {definition["id"]: name for name, definition in sound_envs().items()}

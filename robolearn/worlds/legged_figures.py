@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Gt, Interval, MultipleOf
 
-from robolearn.errors import UserError
+from robolearn.errors import UserError, unknown_name
 from robolearn.schema import build
 
 Positive = Annotated[float, Gt(0)]
@@ -131,14 +131,17 @@ def read_figures(values: dict[str, Any], where: str) -> Figures:
     """
     parts = {"trunk": Trunk, "foot": Foot, "motor": Motor, **dict.fromkeys(LINKS, Link)}
     read: dict[str, Any] = {}
+    names = [field.name for field in fields(Figures)]
     for key, value in values.items():
+        if key not in names:
+            raise unknown_name("parameter of world.scene", key, names, prefix=where)
         if key not in parts:
             read[key] = value
             continue
         if not isinstance(value, dict):
             raise UserError(f"{where}{key} must be a mapping, got {value!r}")
         read[key] = build(parts[key], _floats(value), f"{where}{key}", f"{where}{key}.")
-    missing = [field.name for field in fields(Figures) if field.name not in values]
+    missing = [name for name in names if name not in values]
     if missing:
         raise UserError(f"{where.rstrip('.')} lacks {missing}")
     return build(Figures, read, where.rstrip("."), where)

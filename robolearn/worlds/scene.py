@@ -8,6 +8,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from robolearn.definitions import check_keys
 from robolearn.errors import UserError, unknown_name
 from robolearn.worlds.legged import legged_body
 from robolearn.worlds.scenery import dress
@@ -103,15 +104,25 @@ def add_lock(spec: mujoco.MjSpec, joint: str) -> None:
 
 def add_camera(spec: mujoco.MjSpec, name: str, values: dict[str, Any], path: Path) -> None:
     """Add a camera that a borrowed scene lacks; keys body, mode, pos and xyaxes."""
+    keys = ("body", "mode", "pos", "xyaxes")
+    check_keys(values, keys, f"{path}: ", f"world.cameras.{name}")
     bodies = [body.name for body in spec.bodies]
     if values.get("body", "world") not in bodies:
         raise UserError(f"{path}: camera {name!r}: {unknown_name('body', values['body'], bodies)}")
     mode = values.get("mode", "fixed")
     if mode not in _CAMERA_MODES:
         raise UserError(f"{path}: camera {name!r}: {unknown_name('mode', mode, _CAMERA_MODES)}")
-    for key in ("pos", "xyaxes"):
+    if name in [camera.name for camera in spec.cameras]:
+        raise UserError(f"{path}: camera {name!r}: the scene has one of that name")
+    for key, count in (("pos", 3), ("xyaxes", 6)):
         if key not in values:
             raise UserError(f"{path}: camera {name!r} lacks the key {key!r}")
+        numbers = values[key]
+        is_right = isinstance(numbers, list) and all(type(n) in (int, float) for n in numbers)
+        if not is_right or len(numbers) != count:
+            raise UserError(
+                f"{path}: camera {name!r}: {key} must be {count} numbers, got {numbers!r}"
+            )
     camera = spec.body(values.get("body", "world")).add_camera(name=name, pos=values["pos"])
     camera.alt.type = mujoco.mjtOrientation.mjORIENTATION_XYAXES
     camera.alt.xyaxes = values["xyaxes"]
@@ -129,7 +140,10 @@ def set_option(spec: mujoco.MjSpec, key: str, value: Any, path: Path) -> None:
         if str(value).lower() not in names:
             raise UserError(f"{path}: {unknown_name(key, value, names)}")
         value = enums[key].__members__[names[str(value).lower()]]
-    setattr(spec.option, key, value)
+    try:
+        setattr(spec.option, key, value)
+    except (TypeError, ValueError):
+        raise UserError(f"{path}: MuJoCo option {key} cannot be {value!r}") from None
 
 
 def compile_scene(spec: mujoco.MjSpec) -> mujoco.MjModel:

@@ -10,7 +10,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from robolearn.definitions import definition_folder, read_yaml
+from robolearn.definitions import check_keys, definition_folder, read_env
 from robolearn.errors import UserError, unknown_name
 from robolearn.worlds.scene import (
     add_camera,
@@ -135,8 +135,10 @@ def load_world(name: str, variant: str | None = None) -> World:
     """
     folder = definition_folder("envs", name)
     path = folder / "env.yaml"
-    definition = read_yaml(path)
-    section = _section(definition, "world", path)
+    definition = read_env(name)
+    if "world" not in definition:
+        raise UserError(f"{path}: lacks the key 'world'")
+    section = definition["world"]
     spec, built_legs = read_scene(folder, section, path)
     name_everything(spec)
     for joint in spec.joints:
@@ -144,12 +146,8 @@ def load_world(name: str, variant: str | None = None) -> World:
             add_lock(spec, joint.name)
     for camera, values in section.get("cameras", {}).items():
         add_camera(spec, camera, values, path)
-    if variant is not None:
-        variants = section.get("variants", {})
-        if variant not in variants:
-            raise unknown_name(f"variant of {name}", variant, variants)
-        for key, value in variants[variant].items():
-            set_option(spec, key, value, path)
+    for key, value in variant_options(name, definition, variant).items():
+        set_option(spec, key, value, path)
     terrain = read_terrain(section, "terrain" in definition.get("shifts", []), path)
     try:
         if terrain is not None:
@@ -161,31 +159,48 @@ def load_world(name: str, variant: str | None = None) -> World:
         leg: _resolve_leg(model, leg, values, path)
         for leg, values in section.get("legs", built_legs).items()
     }
-    substeps = section.get("substeps", 1)
-    if isinstance(substeps, bool) or not isinstance(substeps, int) or substeps < 1:
-        raise UserError(
-            f"{path}: world.substeps must be a whole number of at least 1, got {substeps!r}"
-        )
-    return World(name, definition, spec, model, substeps, legs, terrain)
+    return World(name, definition, spec, model, section.get("substeps", 1), legs, terrain)
 
 
-def _section(definition: dict[str, Any], key: str, path: Path) -> dict[str, Any]:
-    section = definition.get(key)
-    if not isinstance(section, dict):
-        raise UserError(f"{path}: key {key!r} must be a mapping, got {section!r}")
-    return section
+def variant_options(name: str, definition: dict[str, Any], variant: str | None) -> dict[str, Any]:
+    """Return the MuJoCo options that a variant of the env `name` replaces; none without a variant.
+
+    Raises:
+        UserError: the definition has no such variant.
+    """
+    variants = definition.get("world", {}).get("variants", {})
+    if variant is None:
+        return {}
+    if variant not in variants:
+        raise unknown_name(f"variant of {name}", variant, variants)
+    return variants[variant]
 
 
 def _resolve_leg(model: mujoco.MjModel, name: str, values: dict[str, Any], path: Path) -> Leg:
     """Turn the names of a leg in env.yaml into indices of the compiled model."""
-    try:
-        joints = np.array([model.joint(joint).id for joint in values["joints"]])
-        motors = np.array([model.actuator(motor).id for motor in values["motors"]])
-        locks = np.array([model.equality(f"lock_{joint}").id for joint in values["joints"]])
-        lower_link = model.body(values["lower_link"])
-        bodies = tuple(dict.fromkeys(int(model.jnt_bodyid[joint]) for joint in joints))
-    except KeyError as error:
-        raise UserError(f"{path}: leg {name!r}: {error.args[0]}") from None
+    keys = ("joints", "motors", "lower_link")
+    check_keys(values, keys, f"{path}: ", f"world.legs.{name}")
+    for key in keys:
+        if key not in values:
+            raise UserError(f"{path}: leg {name!r} lacks the key {key!r}")
+    locked = [model.equality(i).name for i in range(model.neq)]
+    known = {
+        "joints": [n.removeprefix("lock_") for n in locked if n.startswith("lock_")],
+        "motors": [model.actuator(i).name for i in range(model.nu)],
+        "lower_link": [model.body(i).name for i in range(model.nbody)],
+    }
+    for key, valid in known.items():
+        given = [values[key]] if key == "lower_link" else values[key]
+        if not isinstance(given, list) or not given:
+            raise UserError(f"{path}: leg {name!r}: {key} must be a list of names, got {given!r}")
+        for one in given:
+            if one not in valid:
+                raise UserError(f"{path}: leg {name!r}: {unknown_name(key, one, valid)}")
+    joints = np.array([model.joint(joint).id for joint in values["joints"]])
+    motors = np.array([model.actuator(motor).id for motor in values["motors"]])
+    locks = np.array([model.equality(f"lock_{joint}").id for joint in values["joints"]])
+    lower_link = model.body(values["lower_link"])
+    bodies = tuple(dict.fromkeys(int(model.jnt_bodyid[joint]) for joint in joints))
     return Leg(
         name=name,
         joints=joints,
