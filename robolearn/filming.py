@@ -1,7 +1,11 @@
 """Let a trained agent live one life and write down what a film needs."""
 
 import dataclasses
-from collections.abc import Sequence
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,7 @@ from robolearn.agents.protocol import Trace, traces_of
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.envs.witness import Witness, film_camera
 from robolearn.errors import UserError
+from robolearn.exits import signal_of, sigterm_interrupts
 from robolearn.lifetime import Moment, live
 from robolearn.recording import Trajectory, check_name, record
 from robolearn.recording.brain import BrainWitness
@@ -52,13 +57,14 @@ def film_life(
     if out.suffix == ".png" and not brain:
         raise UserError(f"{out}: a .png shows what goes on in the brain: add --brain")
     check_name(out)
-    _check_target(out)
+    check_writable("--out", out.with_suffix(out.suffix or ".mp4"))
     moments = MOST_MOMENTS if out.suffix == ".png" else None
     trajectory, models = live_on_camera(
         trained, shifts, seed, life_s, after_s=after_s, brain=brain, moments=moments
     )
     camera = film_camera(trained.env_name)
-    return record(out, trajectory, models, camera, caption=_title(trained))
+    with _clearing_up_at_sigterm():
+        return record(out, trajectory, models, camera, caption=_title(trained))
 
 
 def film_comparison(
@@ -94,7 +100,7 @@ def film_comparison(
     check_name(out)
     if out.suffix not in ("", ".mp4", ".gif"):
         raise UserError(f"comparison {str(out)!r}: the file's name must end in .mp4 or .gif")
-    _check_target(out)
+    check_writable("--out", out.with_suffix(out.suffix or ".mp4"))
     every = [one if isinstance(one, TrainedAgent) else load_trained(one) for one in agents]
     first = every[0]
     for other in every[1:]:
@@ -105,12 +111,13 @@ def film_comparison(
             )
     require_gl()
     stem, names, takes, files = out.with_suffix(""), _names(every), [], []
-    for number, (trained, name) in enumerate(zip(every, names, strict=True), 1):
-        trajectory, models = live_on_camera(trained, shifts, seed, life_s, after_s=after_s)
-        files.append(trajectory.save(stem.with_name(f"{stem.name}-{number}.npz")))
-        takes.append(Take(name, trajectory, models))
     camera = film_camera(first.env_name)
-    return [*files, write_comparison(stem.with_suffix(out.suffix or ".mp4"), takes, camera)]
+    with _clearing_up_at_sigterm():
+        for number, (trained, name) in enumerate(zip(every, names, strict=True), 1):
+            trajectory, models = live_on_camera(trained, shifts, seed, life_s, after_s=after_s)
+            files.append(trajectory.save(stem.with_name(f"{stem.name}-{number}.npz")))
+            takes.append(Take(name, trajectory, models))
+        return [*files, write_comparison(stem.with_suffix(out.suffix or ".mp4"), takes, camera)]
 
 
 def live_on_camera(
@@ -164,18 +171,24 @@ def live_on_camera(
     return trajectory, body.models
 
 
-def _check_target(out: Path) -> None:
-    """Check, before a life is lived, that it can be recorded to `out`; missing folders are made.
+@contextmanager
+def _clearing_up_at_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the process after half a film is removed, and not before.
 
-    Raises:
-        UserError: a folder has that name, or the folder it would be in cannot be written to.
+    A caller that handles SIGTERM, such as a training, keeps it; other threads hear no signals.
     """
-    file = out.with_suffix(out.suffix or ".mp4")
-    folder = next(path for path in file.parents if path.exists())
-    if folder == file.parent:
-        check_writable("--out", file)
-    elif not folder.is_dir():
-        raise UserError(f"--out {out}: {folder} is a file, expected a folder")
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    try:
+        with sigterm_interrupts():
+            yield
+    except KeyboardInterrupt as interrupt:
+        if signal_of(interrupt) != signal.SIGTERM:
+            raise
+        print("interrupted before the film was done", file=sys.stderr)
+        raise SystemExit(128 + signal.SIGTERM) from None
 
 
 def _stride(env: RobotVectorEnv, first: int, moments: int | None) -> int:

@@ -4,7 +4,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-MOST_LIFE_S = 1e5
+# No life is shorter than a control step, of which the slowest worlds here do ten a second.
+LEAST_LIFE_S, MOST_LIFE_S = 0.1, 1e5
 
 
 class Section(BaseModel):
@@ -20,7 +21,7 @@ class EnvSection(Section):
     Attributes:
         id: a Gymnasium id of this package, such as robolearn/Quadruped-v0.
         variant: a variant of its world, or null.
-        life_s: length of a training life in seconds; null for the env's own.
+        life_s: length of a training life in seconds, of 0.1 or more; null for the env's own.
         shifts: what may happen to the body in training, drawn anew for every life: texts such as
             `limb_damage:front_left:dead@5s`, or mappings. `iterations: [from, until]` in one binds
             it to some generations; validation has the shifts of the last. With `mildest: {gain: 1}`
@@ -30,7 +31,7 @@ class EnvSection(Section):
 
     id: str
     variant: str | None = None
-    life_s: float | None = Field(None, gt=0, le=MOST_LIFE_S)
+    life_s: float | None = Field(None, ge=LEAST_LIFE_S, le=MOST_LIFE_S)
     shifts: list[Any] = []
     parameters: dict[str, Any] = {}
     rewards: dict[str, Any] = {}

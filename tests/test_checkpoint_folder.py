@@ -2,6 +2,7 @@
 
 import errno
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,16 @@ def test_a_truncated_newest_checkpoint_falls_back_with_a_warning(tmp_path: Path,
     _save(folder, 15, 17)
     assert _latest_step(folder) == 17
     assert folder.steps() == [15, 17]
+
+
+def test_a_damaged_checkpoint_is_told_once_however_often_it_is_asked_for(tmp_path: Path) -> None:
+    _save(CheckpointFolder(tmp_path), 10, 20)
+    (tmp_path / "step_000000000020.safetensors").write_bytes(b"")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for _ in range(2):  # to see whether a run is finished, and to go on with it
+            assert _latest_step(CheckpointFolder(tmp_path)) == 10
+    assert len(told) == 1
 
 
 def test_when_all_are_damaged_the_run_does_not_silently_begin_anew(tmp_path: Path) -> None:

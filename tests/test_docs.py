@@ -125,6 +125,22 @@ def test_the_python_of_the_tutorial_runs(tmp_path: Path):
     assert (tmp_path / "homing.py").is_file()
 
 
+@pytest.mark.parametrize("choice", ["agent.hidden=0", "agent.hidden=-3", "agent.home_s=0"])
+def test_the_brain_of_the_tutorial_refuses_what_cannot_be(choice: str, tmp_path: Path):
+    ((title, code),) = [(title, code) for title, code in blocks("python") if title is not None]
+    (tmp_path / str(title)).write_text(code)
+    words = ["train", "quickstart", "--with", "homing.py", "agent.kind=homing", choice]
+    answer = subprocess.run(
+        [sys.executable, "-c", "from robolearn.cli import main; main()", *words, "--out", "run"],
+        cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    key, value = choice.split("=")
+    assert answer.returncode == 2
+    assert answer.stderr.startswith(f"error: quickstart: {key} = {value}: the value should be ")
+    assert answer.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 def test_the_commands_of_the_tutorial_run_in_their_order(tmp_path: Path):
     for title, code in blocks("python"):

@@ -99,6 +99,18 @@ def with_retention(evaluation, values):
     return dataclasses.replace(evaluation, conditions=conditions)
 
 
+def test_where_a_retention_is_undefined_no_leg_is_called_the_worst(trotted):
+    group = "limb_damage:dead"  # its two legs are the first two conditions
+    for values in ([math.nan] * 4, [math.nan, 0.9, 0.5, 1.0], [0.9, math.nan, 0.5, 1.0]):
+        evaluation = with_retention(trotted, values)
+        leg, retention = evaluation.worst_legs[group]
+        assert leg is None
+        assert math.isnan(retention)
+        assert evaluation.to_json()["worst_legs"][group] == [None, None]
+        row = re.findall(rf"^ {group} .*$", printed(print_evaluation, evaluation), re.MULTILINE)
+        assert [line.split() for line in row] == [[group, "–"]]
+
+
 def test_a_run_stands_with_its_mean_over_conditions_as_on_the_leaderboard(trotted):
     hard_and_easy = [(0.0 + x, 0.9, 0.9 - x, 1.0 + x) for x in (-0.1, 0.0, 0.0, 0.0, 0.1)]
     runs = [with_retention(trotted, values) for values in hard_and_easy]

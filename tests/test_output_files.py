@@ -4,13 +4,17 @@ import errno
 import io
 import json
 import shutil
+import signal
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from command_line import Result
+from numpy.typing import NDArray
 from tiny_run import tiny_config
 
 from robolearn import comparing, exits, filming, reporting
@@ -18,6 +22,7 @@ from robolearn.comparing import compare_agents
 from robolearn.errors import UserError
 from robolearn.evaluating import evaluate_agents
 from robolearn.filming import film_comparison, film_life
+from robolearn.recording.gl import available_gl
 from robolearn.reporting import report
 from robolearn.tracking.atomic_file import check_writable
 from robolearn.tracking.console import PlainConsole
@@ -150,7 +155,9 @@ def test_a_folder_that_cannot_be_written_to_is_told_with_option_and_reason() -> 
         (["record", "--out", ".."], "recording '..': expected a file's name"),
         (["record", "--out", "folder.html"], "--out folder.html: expected a file"),
         (["record", "--out", "x.avi"], "recording 'x.avi': the file's name must end in"),
-        (["record", "--out", "tiny.yaml/new/x"], "tiny.yaml is a file, expected a folder"),
+        (["record", "--out", "gone/x.mp4"], "--out gone/x.mp4: there is no folder gone"),
+        (["record", "--out", "gone/x"], "--out gone/x.mp4: there is no folder gone"),
+        (["record", "--out", "tiny.yaml/x"], "--out tiny.yaml/x.mp4: there is no folder tiny.yaml"),
     ],
 )
 def test_a_target_that_cannot_be_is_refused_before_any_life(
@@ -178,11 +185,49 @@ def test_films_of_several_are_refused_as_early(trained: Path, tmp_path: Path) ->
     for film in ("film", "film.mp4"):
         with pytest.raises(UserError, match=r"--out .*film\.mp4: expected a file"):
             film_comparison(agents, tmp_path / film)
+    with pytest.raises(UserError, match=r"--out .*film\.mp4: there is no folder .*gone"):
+        film_comparison(agents, tmp_path / "gone" / "film")
 
 
-def test_missing_folders_of_a_film_are_made(trained: Path, tmp_path: Path) -> None:
-    files = film_life(trained / "runs/seed-0", tmp_path / "new/er/life.html", [], life_s=0.1)
-    assert files == [tmp_path / "new/er/life.npz", tmp_path / "new/er/life.html"]
+def test_a_training_finds_the_folder_of_its_films(tmp_path: Path) -> None:
+    config = tiny_config(learning={"generations": 1}, tracking={"film_every": 1})
+    train(config, tmp_path / "run", ["x"])
+    assert (tmp_path / "run/films/generation-00001.npz").is_file()
+
+
+@pytest.mark.skipif(available_gl() is None, reason="no OpenGL works here")
+@pytest.mark.parametrize("verb", ["film_life", "film_comparison"])
+def test_a_terminated_film_leaves_no_half_of_it(
+    verb: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    pictures = []
+
+    def terminate(*_: object, **__: object) -> NDArray[np.uint8]:
+        pictures.append(list(tmp_path.glob("*.part*")))
+        signal.raise_signal(signal.SIGTERM)
+        raise AssertionError("the signal was not heard")
+
+    monkeypatch.setattr("robolearn.recording.frame_renderer.FrameRenderer.render", terminate)
+    before = signal.getsignal(signal.SIGTERM)
+    run = trained / "runs/seed-0"
+    agents = run if verb == "film_life" else [run, run]
+    with pytest.raises(SystemExit) as end:
+        getattr(filming, verb)(agents, tmp_path / "film.mp4", [], life_s=0.2)
+    assert end.value.code == 128 + signal.SIGTERM
+    assert len(pictures) == 1
+    assert not [file.name for file in tmp_path.iterdir() if ".part" in file.name]
+    assert not (tmp_path / "film.mp4").exists()
+    assert capsys.readouterr().err.endswith("interrupted before the film was done\n")
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_films_can_be_made_in_a_thread_that_hears_no_signals(trained: Path, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        film = threads.submit(
+            film_life, trained / "runs/seed-0", tmp_path / "life.html", [], life_s=0.1
+        )
+        assert film.result() == [tmp_path / "life.npz", tmp_path / "life.html"]
 
 
 @pytest.mark.parametrize("out", [".", "..", ""])

@@ -5,12 +5,13 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from robolearn.agents.protocol import Feedback, Trace, traces_of
 from robolearn.agents.registry import kinds, make_agent
 from robolearn.errors import UserError
-from robolearn.recording import ShiftEvent, Trajectory, record
+from robolearn.recording import ShiftEvent, Trajectory, brain_figure, record
 from robolearn.recording.brain import MOST_ELEMENTS, Brain, BrainWitness, Series
 from robolearn.recording.brain_figure import draw_brain, most_changing, write_brain_figure
 from robolearn.recording.brain_panel import BrainPanel
@@ -142,6 +143,19 @@ def test_the_figure_marks_the_onset_on_one_time_axis_for_all():
     for top, bottom in drawing.rows:
         marked = red[top + 1 : bottom - 1, onset - 2 : onset + 3].any(axis=1)
         assert marked.mean() > 0.9
+
+
+@pytest.mark.parametrize("onset_s", [2.0, 3.0, 3.6, 3.9, 4.19])
+def test_the_name_of_a_shift_is_never_cut_off(onset_s: float):
+    life = recorded(shifts=(ShiftEvent("limb_damage:front_left:shortened:0.5@3.6s", onset_s),))
+    figure = brain_figure._figure(life, width_in=4.8, dpi=100, height_in=5)
+    FigureCanvasAgg(figure).draw()
+    axes = figure.axes[0]
+    (name,) = axes.texts
+    frame, box = axes.get_window_extent(), name.get_window_extent()
+    assert name.get_text().strip() == "front left leg shortened 0.5"
+    assert frame.x0 - 1 <= box.x0
+    assert box.x1 <= frame.x1 + 1
 
 
 def test_the_cursor_of_the_panel_moves_with_time_and_fades_the_future():

@@ -186,9 +186,7 @@ def test_the_speed_shown_is_the_mean_of_the_last_half_second():
 
 
 def test_a_film_has_every_frame_and_its_size(opengl, model, trajectory, tmp_path):
-    path = write_film(
-        tmp_path / "new" / "film.mp4", trajectory, [(0, model)], CAMERA, size=(160, 120)
-    )
+    path = write_film(tmp_path / "film.mp4", trajectory, [(0, model)], CAMERA, size=(160, 120))
     about, frames = read_film(path)
     assert frames.shape == (13, 120, 160, 3)
     assert about["fps"] == 25
@@ -298,11 +296,23 @@ def test_a_film_that_cannot_be_is_refused(model, trajectory, options, message):
         write_film(trajectory=trajectory, models=[(0, model)], **options)
 
 
+@pytest.mark.parametrize("folder", ["gone", "file"])
+def test_a_place_that_cannot_be_written_is_told_in_one_line(
+    opengl, model, trajectory, tmp_path, folder
+):
+    (tmp_path / "file").write_text("in the way")
+    for write, name in ((write_film, "film.mp4"), (write_replay, "replay.html")):
+        with pytest.raises(UserError, match="could not be written") as error:
+            write(tmp_path / folder / name, trajectory, [(0, model)])
+        assert "\n" not in str(error.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 # ---- browser replays
 
 
 def test_a_replay_fetches_nothing(model, trajectory, tmp_path, capfd):
-    path = write_replay(tmp_path / "new" / "replay.html", trajectory, [(0, model)])
+    path = write_replay(tmp_path / "replay.html", trajectory, [(0, model)])
     page = path.read_text(encoding="utf-8")
     assert "__VISER_EMBED_DATA__" in page
     assert not re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=\"?'?https?:", page)

@@ -77,9 +77,11 @@ def test_the_single_env_draws_one_picture():
 
 
 @needs_gl
-def test_a_forgotten_close_leaves_no_complaint():
+@pytest.mark.parametrize("before", ["", "import weakref; weakref.finalize(weakref.ref, int); "])
+def test_a_forgotten_close_leaves_no_complaint(before: str):
+    """Not even where somebody else, such as torch, had something to finalize before."""
     command = (
-        "import gymnasium, robolearn; e = gymnasium.make('robolearn/Ant-v0', "
+        f"{before}import gymnasium, robolearn; e = gymnasium.make('robolearn/Ant-v0', "
         "render_mode='rgb_array'); e.reset(seed=0); e.render()"
     )
     result = subprocess.run(

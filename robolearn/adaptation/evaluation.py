@@ -147,8 +147,11 @@ class Evaluation:
         }
 
     @property
-    def worst_legs(self) -> dict[str, tuple[str, float]]:
-        """For each group of conditions over several legs: the leg of least retention, and that."""
+    def worst_legs(self) -> dict[str, tuple[str | None, float]]:
+        """For each group of conditions over several legs: the leg of least retention, and that.
+
+        Where a retention is undefined the worst one is too: None and NaN.
+        """
         groups: dict[str, list[ConditionResult]] = {}
         for condition in self.conditions:
             if condition.leg is not None:
@@ -156,10 +159,10 @@ class Evaluation:
         worst = {}
         for name, members in groups.items():
             if len({member.leg for member in members}) > 1:
-                # argmin stops at an undefined retention, which then is the group's.
                 values = np.array([member.metrics["retention"] for member in members])
-                member = members[int(values.argmin())]
-                worst[name] = (str(member.leg), member.metrics["retention"])
+                known = bool(np.isfinite(values).all())
+                at = int(values.argmin())
+                worst[name] = (members[at].leg, float(values[at])) if known else (None, np.nan)
         return worst
 
     def to_json(self) -> dict[str, Any]:

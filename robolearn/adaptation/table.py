@@ -156,7 +156,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     if evaluation.worst_legs:
         closing.append("worst leg by retention")
         for group, (leg, value) in evaluation.worst_legs.items():
-            closing.append(f" {group:<26} {leg:<12} {number(value)}")
+            closing.append(f" {group:<26} {leg or '':<12} {number(value)}")
     if not evaluation.plastic:
         closing.append("the agent cannot learn in life: no frozen twins, no plasticity benefit")
     closing.append("one training run: legs and episodes are no replicates, so no interval is given")

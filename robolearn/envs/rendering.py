@@ -1,5 +1,6 @@
 """Pictures of individuals of a Simulation, and a window on one of them."""
 
+import atexit
 import warnings
 import weakref
 from typing import Any
@@ -45,8 +46,10 @@ class Renderer:
             cameras = [world.model.camera(i).name for i in range(world.model.ncam)]
             camera = _CAMERA if _CAMERA in cameras else None
             resource = self._frames = FrameRenderer(world.model, size, camera)
-        # Drivers complain when Python ends with a context still open.
+        # Drivers complain when Python ends with a context still open. A finalizer alone would close
+        # it too late where others exist already, such as torch's: after MuJoCo closes the display.
         self._release = weakref.finalize(self, resource.close)
+        atexit.register(self._release)
 
     def draw(self, simulation: Simulation, row: int) -> NDArray[np.uint8]:
         """Return a new picture (h, w, 3) of one individual."""

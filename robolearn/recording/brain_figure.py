@@ -1,6 +1,7 @@
 """Draws what went on in a brain over its life: small multiples above one another, one time axis."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -50,13 +51,13 @@ def write_brain_figure(path: str | os.PathLike[str], trajectory: Trajectory) -> 
     figure = _figure(trajectory, width_in=7.5, dpi=_FIGURE_DPI)
     partial = path.with_name(path.stem + ".part.png")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(partial)
         os.replace(partial, path)
     except OSError as error:
         raise UserError(f"figure {str(path)!r} cannot be written: {error}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
     return path
 
 
@@ -222,9 +223,11 @@ def _mark_shifts(axes: "Axes", trajectory: Trajectory, with_names: bool) -> None
         if with_names:
             axes.axvspan(shift.onset_s, until_s, color=DAMAGE_RGB, alpha=0.08, linewidth=0)
             start_s = max(shift.onset_s, trajectory.time_s(0))
+            # On the side with more room, so that a late name is not cut off at the edge.
+            is_late = 2 * start_s > trajectory.time_s(0) + end_s
             axes.text(
-                start_s, 0.98, f" {shift.title}", transform=axes.get_xaxis_transform(),
-                color=DAMAGE_RGB, va="top", clip_on=True,
+                start_s, 0.98, f" {shift.title} ", transform=axes.get_xaxis_transform(),
+                color=DAMAGE_RGB, va="top", ha="right" if is_late else "left", clip_on=True,
             )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ The viewer is viser's; the file opens from disk without a server and without a n
 import html
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,13 +58,15 @@ def write_replay(
             stage.show(step, look, step_s=1 / rate)
             recording.insert_sleep(1 / rate)
         page = recording.as_html()
+    partial = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".part")
         partial.write_text(_with_heading(page, trajectory, caption), encoding="utf-8")
         os.replace(partial, path)
     except OSError as error:
         raise UserError(f"replay {str(path)!r} could not be written: {error}") from error
+    finally:
+        with suppress(OSError):
+            partial.unlink()
     return path
 
 

@@ -11,6 +11,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -144,11 +145,13 @@ class Trajectory:
         np.savez_compressed(content, about=text, **arrays)
         partial = path.with_name(path.name + ".part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             partial.write_bytes(content.getvalue())
             os.replace(partial, path)
         except OSError as error:
             raise UserError(f"trajectory {str(path)!r} cannot be written: {error}") from error
+        finally:
+            with suppress(OSError):
+                partial.unlink()
         return path
 
     @classmethod

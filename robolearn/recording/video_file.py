@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ def open_video(
         raise UserError(f"film size must be even in both directions, got {size[0]}x{size[1]}")
     partial = path.with_name(f"{path.stem}.part{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch()  # what ffmpeg says where it cannot write takes many lines
         with closing(_encoder(partial, size, rate)) as encoder:
             encoder.send(None)
             yield encoder.send
@@ -60,7 +60,8 @@ def open_video(
     except OSError as error:
         raise UserError(f"film {str(path)!r} could not be written: {error}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 def _encoder(path: Path, size: tuple[int, int], rate: float) -> Any:

@@ -12,6 +12,7 @@ import re
 import struct
 import warnings
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,7 @@ class CheckpointFolder:
     def latest(self) -> tuple[int, Arrays, dict[str, Any]] | None:
         """Return `(step, arrays, metadata)` of the newest sound checkpoint; None without any.
 
-        A damaged newest file is passed over with a `RuntimeWarning` that names it.
+        A damaged newest file is passed over with a `RuntimeWarning` that names it, once.
 
         Raises:
             CheckpointError: files exist, but all are damaged, or the newest sound one is of
@@ -156,7 +157,7 @@ class CheckpointFolder:
                 damage = damage or error
                 continue
             if damage is not None:
-                warnings.warn(f"{damage}; using {file.name} instead", RuntimeWarning, stacklevel=2)
+                _warn_once(f"{damage}; using {file.name} instead")
             return stored["step"], arrays, stored["metadata"]
         if damage is not None:
             raise damage
@@ -171,6 +172,12 @@ class CheckpointFolder:
             raise _unreadable(self.path, error) from error
         matches = [(_FILE_NAME.fullmatch(file.name), file) for file in files]
         return sorted((int(match[1]), file) for match, file in matches if match)
+
+
+@cache
+def _warn_once(message: str) -> None:
+    # Whoever resumes a run asks twice: whether it is finished, and to load it.
+    warnings.warn(message, RuntimeWarning, stacklevel=3)
 
 
 def _as_stored(name: str, array: np.ndarray) -> np.ndarray:
