@@ -169,9 +169,7 @@ def _protocols() -> list[Entry]:
             "name": path.stem,
             "onset": content.get("onset", ""),
             "episodes": content.get("episodes", ""),
-            "conditions": sorted(
-                {c["kind"] if isinstance(c, dict) else str(c) for c in content["conditions"]}
-            ),
+            "conditions": _kinds(content["conditions"]),
         }
         for path in sorted((data_folder("configs") / "protocols").glob("*.yaml"))
         for content in [read_yaml(path)]
@@ -186,7 +184,7 @@ def _zoo() -> list[Entry]:
             "name": name_of(folder),
             "env": content["env"]["id"],
             "learning": content["learning"]["kind"],
-            "shifts": [_text(shift) for shift in content["env"].get("shifts") or []],
+            "shifts": _kinds(content["env"].get("shifts") or []),
         }
         for folder in zoo_entries()
         for content in [read_yaml(folder / "config.yaml")]
@@ -219,6 +217,11 @@ def _parameters(schema: type) -> dict[str, Entry]:
 
 def _first_line(docstring: str | None) -> str:
     return (docstring or "").strip().split("\n")[0]
+
+
+def _kinds(shifts: list[Any]) -> list[str]:
+    """Return what kinds of shifts there are, each once."""
+    return sorted({s["kind"] if isinstance(s, dict) else str(s).split(":")[0] for s in shifts})
 
 
 def _text(value: Any) -> str:
