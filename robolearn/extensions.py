@@ -75,10 +75,14 @@ def _loose_modules() -> set[Path]:
     homes = [Path(sysconfig.get_path("stdlib")).resolve(), Path(__file__).resolve().parent]
     found = set()
     for name, module in list(sys.modules.items()):
-        file = Path(str(getattr(module, "__file__", None) or "")).resolve()
+        file = Path(str(getattr(module, "__file__", None)))
+        is_real = file.suffix == ".py" and file.is_absolute() and file.is_file()
+        if name == "__main__" or not is_real:  # some modules make a name up
+            continue
+        file = file.resolve()
         installed = {"site-packages", "dist-packages"} & set(file.parts)
-        if file.suffix == ".py" and name != "__main__" and not installed:
-            found |= {file} if not any(home in file.parents for home in homes) else set()
+        if not installed and not any(home in file.parents for home in homes):
+            found.add(file)
     return found
 
 

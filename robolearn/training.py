@@ -363,10 +363,11 @@ def _clear_stillborn(out: Path) -> None:
 def _is_finished(run: RunFolder, config: Config) -> bool:
     if run.status != "finished" or not (run.path / WEIGHTS).is_file():
         return False
-    iterations, latest = config.learning.iterations, run.checkpoints.latest()
+    latest = run.checkpoints.latest()
     if latest is not None:
-        return latest[0] >= iterations
-    if sum(1 for _ in run.read_metrics()) < iterations:
+        return latest[0] >= config.learning.iterations
+    changed = differences([run.info.get("config", {}), to_plain(config.to_mapping())])
+    if "config" in run.info and any(key.startswith("learning.") for key in changed):
         raise UserError(f"{run.path}: no checkpoint is left from which it could go on")
     return True
 
