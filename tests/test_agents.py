@@ -24,7 +24,12 @@ BRAINS = {
         "hebbian",
         {"hidden": [9], "granularity": "low_rank", "rank": 2, "update_every": 3, "window": 4},
     ),
+    "hebbian_forgetful": (
+        "hebbian",
+        {"hidden": [9], "innate": "random", "forget_tau_s": 0.5, "rule_speed": 1.0},
+    ),
     "spiking": ("spiking", {"hidden": 13, "homeostasis": True}),
+    "spiking_forgetful": ("spiking", {"hidden": 13, "forget_tau_s": 0.5, "rule_speed": 1.0}),
     "spiking_slow": (
         "spiking",
         {"hidden": 13, "granularity": "low_rank", "update_every": 3, "evolve_dynamics": True},

@@ -91,8 +91,12 @@ def test_gru_feels_reward_and_remembers_what_it_saw():
 
 @pytest.mark.parametrize("granularity", ["synapse", "neuron", "layer"])
 @pytest.mark.parametrize("normalise", [False, True])
-@pytest.mark.parametrize(("every", "window"), [(1, 1), (1, 4), (3, 1), (3, 4)])
-def test_hebbian_life_equals_the_rule_computed_by_hand(granularity, normalise, every, window):
+@pytest.mark.parametrize(
+    ("every", "window", "forget"), [(1, 1, None), (1, 4, 0.1), (3, 1, 0.2), (3, 4, None)]
+)
+def test_hebbian_life_equals_the_rule_computed_by_hand(
+    granularity, normalise, every, window, forget
+):
     agent, parameters, state = brain(
         "hebbian",
         hidden=[5],
@@ -100,6 +104,7 @@ def test_hebbian_life_equals_the_rule_computed_by_hand(granularity, normalise, e
         max_normalisation=normalise,
         update_every=every,
         window=window,
+        forget_tau_s=forget,
         shake=3.0,
     )
     observations, layers = senses(20), [(5, SENSES), (MOTORS, 5)]
@@ -113,6 +118,7 @@ def test_hebbian_life_equals_the_rule_computed_by_hand(granularity, normalise, e
         return weight / np.abs(weight).max() if normalise else weight
 
     weights, lived = [normalised(weight) for weight in weights], []
+    birth, kept = list(weights), np.exp(-every * STEP_S / forget) if forget else 1.0
     for step, x in enumerate(observations[:, 0].astype(np.float64), start=1):
         lived.append([x])
         for weight, bias in zip(weights, biases, strict=True):
@@ -124,7 +130,7 @@ def test_hebbian_life_equals_the_rule_computed_by_hand(granularity, normalise, e
                 pre, post = means[k], means[k + 1]
                 hebb = a * np.outer(post, pre) + b * pre[None] + c * post[:, None] + d
                 changed = weights[k] + every * STEP_S * eta * hebb
-                weights[k] = normalised(np.clip(changed, -4, 4))
+                weights[k] = normalised(birth[k] + kept * (np.clip(changed, -4, 4) - birth[k]))
     actions = live(agent, parameters, state, observations)
     np.testing.assert_allclose(actions[:, 0], expected, atol=1e-4)
     assert isinstance(agent, Hebbian)

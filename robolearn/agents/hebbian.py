@@ -31,6 +31,7 @@ from robolearn.neurons.compilation import kernel
 from robolearn.neurons.encoder import encode
 from robolearn.neurons.rate import rate_layer
 from robolearn.plasticity.abcd import learn_abcd
+from robolearn.plasticity.forgetting import forget, forgotten_share
 from robolearn.plasticity.max_normalisation import normalise_by_maximum
 from robolearn.plasticity.moving_average import moving_average
 
@@ -59,6 +60,8 @@ class HebbianHyperparameters:
         innate_range: half width of the random first weights.
         control_step_s: control step of the body, s.
         weight_bound: plastic weights stay within ± this.
+        forget_tau_s: time constant with which they go back to those of birth, s
+            (`plasticity.forgetting`); None for never.
         max_normalisation: divide a layer by its largest |w|, at birth and after every change.
         reflex: what is hard-wired under the brain (`agents.reflex`); empty for nothing.
     """
@@ -74,6 +77,7 @@ class HebbianHyperparameters:
     innate_range: Annotated[float, Interval(ge=0, le=1e3)] = 0.1
     control_step_s: Annotated[float, Interval(gt=0, le=100)] = 0.02
     weight_bound: Annotated[float, Interval(gt=0, le=1e6)] = 4.0
+    forget_tau_s: Annotated[float, Interval(gt=0, le=100)] | None = None
     max_normalisation: bool = False
     reflex: Reflex = ()
 
@@ -91,10 +95,12 @@ class HebbianState:
         activity: (n, window, u) float32, of all units from the inputs to the outputs in the last
             control steps; step t of the life is in row t mod window.
         steps: (n,) int64, control steps lived.
+        birth: (n, p) float32, the weights of birth.
         weights_plastic: (n,) bool, False freezes the weights.
     """
 
     weights: Float
+    birth: Float
     activity: Float
     steps: NDArray[np.int64]
     weights_plastic: NDArray[np.bool_]
@@ -169,6 +175,7 @@ class Hebbian:
         size = sum(post * pre for post, pre in self._layers())
         return HebbianState(
             weights=np.zeros((n, size), np.float32),
+            birth=np.zeros((n, size), np.float32),
             activity=np.zeros((n, self.hyper.window, int(self.sizes.sum())), np.float32),
             steps=np.zeros(n, np.int64),
             weights_plastic=np.ones(n, np.bool_),
@@ -194,6 +201,7 @@ class Hebbian:
             for row in ids:
                 for layer in range(len(self.sizes) - 1):
                     normalise_by_maximum(self.layer(state.weights[row : row + 1], layer)[0])
+        state.birth[ids] = state.weights[ids]
 
     def layer(self, weights: Float, layer: int) -> Float:
         """Return a view (n, post, pre) of one layer of `weights` (n, p)."""
@@ -207,12 +215,14 @@ class Hebbian:
         """Return actions (n, a) in [-1, 1] and change the weights; rows not alive get zero."""
         n = state.weights.shape[0]
         action = np.empty((n, self.action_size), np.float32)
+        update_s = self.hyper.update_every * self.hyper.control_step_s
         _act(
             read_observation(observation, n, self.observation_size),
             self._inverse_scale,
             feedback.alive,
             feedback.plastic & state.weights_plastic & (self.hyper.rule != "none"),
             state.weights,
+            state.birth,
             state.activity,
             state.steps,
             dense(parameters["biases"]),
@@ -220,8 +230,9 @@ class Hebbian:
             self.sizes,
             self._coefficient_shapes,
             self.hyper.update_every,
-            np.float32(self.hyper.update_every * self.hyper.control_step_s),
+            np.float32(update_s),
             np.float32(self.hyper.weight_bound),
+            forgotten_share(update_s, self.hyper.forget_tau_s),
             self.hyper.max_normalisation,
             action,
         )
@@ -270,6 +281,7 @@ def _act(
     alive,
     weights_on,
     weights,
+    birth,
     activity,
     steps,
     biases,
@@ -279,6 +291,7 @@ def _act(
     update_every,
     update_s,
     weight_bound,
+    forgotten,
     normalise,
     action,
 ):
@@ -308,6 +321,9 @@ def _act(
                     rule = coefficients[row, rule_start : rule_start + 5 * p * q].reshape(5, p, q)
                     x, y = mean[below:above], mean[above : above + post]
                     learn_abcd(weight, x, y, rule, update_s, weight_bound)
+                    if forgotten > 0:
+                        born = birth[row, start : start + post * pre].reshape(post, pre)
+                        forget(weight, born, forgotten)
                     if normalise:
                         normalise_by_maximum(weight)
                     start, below, rule_start = start + post * pre, above, rule_start + 5 * p * q
