@@ -92,7 +92,7 @@ def train(
     if resume is not None:
         if config is not None or overrides or seed is not None or seeds is not None or out:
             raise UserError("--resume takes the run folder alone: its config is in the folder")
-        _train_one(lambda: training.resume(resume, sys.argv), resume, extensions)
+        _train_one(partial(training.resume, resume, sys.argv), resume, extensions)
         return
     if config is None:
         raise UserError("train needs a CONFIG, such as quickstart, or --resume RUN")

@@ -3,8 +3,6 @@
 import dataclasses
 import difflib
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import gymnasium
 from pydantic import ValidationError
 
 from robolearn.definitions import data_folder, parse_yaml, read_env, read_yaml
-from robolearn.errors import UserError, unknown_name
+from robolearn.errors import UserError, errors_at, unknown_name
 from robolearn.schema import build, describe
 from robolearn.sections import (
     AgentSection,
@@ -115,25 +113,25 @@ def _check_env(env: EnvSection) -> float:
     from robolearn.shifts.plan import check_together
     from robolearn.worlds import load_world, variant_options
 
-    with _at("env.id"):
+    with errors_at("env.id"):
         name = env_name(env.id)
-    with _at("env.variant"):
+    with errors_at("env.variant"):
         variant_options(name, read_env(name), env.variant)
     world = load_world(name, env.variant)
     task, _ = check_definition(world)
     build(task.parameters_type, env.parameters, f"env {name!r}", "env.parameters.")
-    with _at("env.rewards"):
+    with errors_at("env.rewards"):
         check_rewards(world, env.rewards)
     own = own_life_steps(env.id)
     lives_s = [s for s in (env.life_s, own and own * world.control_step_s) if s is not None]
     if not lives_s:
         raise UserError(f"env.life_s: needed, since {env.id} has no length of life of its own")
     for i, shift in enumerate(env.shifts):
-        with _at(f"env.shifts[{i}]"):
+        with errors_at(f"env.shifts[{i}]"):
             for plan in parse_shifts([shift]):
                 plan.check(world, min(lives_s))
     plans = parse_shifts(env.shifts)
-    with _at("env.shifts"):
+    with errors_at("env.shifts"):
         for begin in {plan.iterations[0] for plan in plans}:
             check_together(plans_at(plans, begin), world)
     return world.control_step_s
@@ -142,7 +140,7 @@ def _check_env(env: EnvSection) -> float:
 def _resolve_agent(agent: AgentSection, control_step_s: float) -> AgentSection:
     from robolearn.agents import registry
 
-    with _at("agent.kind"):
+    with errors_at("agent.kind"):
         defaults = registry.defaults(agent.kind)
     if "control_step_s" in defaults:  # a brain with a sense of time keeps that of its body
         defaults["control_step_s"] = control_step_s
@@ -216,15 +214,6 @@ def _resolve(
                 raise UserError(f"{prefix}{key} = {value}: expected finite numbers")
     values = build(schema, {**defaults, **section.hyper}, repr(section.kind), prefix)
     return dataclasses.asdict(values)  # type: ignore[call-overload]
-
-
-@contextmanager
-def _at(key: str) -> Iterator[None]:
-    """Begin the user's errors of the block with the key that caused them."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(f"{key}: {error}") from None
 
 
 def _apply(content: dict[str, Any], override: str) -> None:

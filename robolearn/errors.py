@@ -1,7 +1,8 @@
 """The errors that a user can make, each told in one line, with the nearest valid name."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class UserError(ValueError):
@@ -27,3 +28,12 @@ def unknown_name(
     hint = f"; did you mean {prefix + nearest[0]!r}?" if nearest else ""
     shown = f"{prefix}{given}" if prefix else given
     return UserError(f"unknown {what} {shown!r}{hint} (valid: {', '.join(names) or 'none'})")
+
+
+@contextmanager
+def errors_at(place: str) -> Iterator[None]:
+    """Begin the user's errors of the block with the key or the file that caused them."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{place}: {error}") from None

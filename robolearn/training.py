@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from robolearn.adaptation.recipes import differences, flat
+from robolearn.adaptation.recipes import differences
 from robolearn.agents.protocol import Agent
 from robolearn.config import parse_config
 from robolearn.envs.vector_env import RobotVectorEnv
@@ -381,9 +381,11 @@ def _refuse_another_run(run: RunFolder, config: Config) -> None:
     began = run.info.get("config")  # older runs have not kept it
     if not isinstance(began, dict):
         return
-    known = flat(began)  # a newer version has more keys
-    for key, (first, now) in differences([began, to_plain(config.to_mapping())]).items():
-        if key in known and key not in _MAY_CHANGE and not key.startswith("tracking."):
+    # Parsed anew, since this version may have keys that the one that began it had not.
+    both = [parse_config(began, str(run.path / RUN_FILE)), config]
+    found = differences([to_plain(one.to_mapping()) for one in both])
+    for key, (first, now) in found.items():
+        if key not in _MAY_CHANGE and not key.startswith("tracking."):
             raise UserError(
                 f"{run.path / 'config.yaml'}: {key} = {now!r}: the run was begun with {first!r} "
                 f"(only {', '.join(_MAY_CHANGE)} and tracking may change)"

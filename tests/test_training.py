@@ -170,6 +170,7 @@ def test_a_checkpoint_of_another_brain_is_refused(tmp_path: Path) -> None:
         ("learning", "population", 4, "learning.population = 4: the run was begun with 8"),
         ("agent", "modules", "legs", "agent.modules = 'legs': the run was begun with None"),
         ("env", "shifts", [], r"env.shifts = \[\]: the run was begun with"),
+        ("env", "rewards", {"speed": 2.0}, r"env\.rewards.* = .*: the run was begun with"),
     ],
 )
 def test_a_run_does_not_go_on_as_another_one(
@@ -182,6 +183,15 @@ def test_a_run_does_not_go_on_as_another_one(
     (run / "config.yaml").write_text(yaml.safe_dump(content))
     with pytest.raises(UserError, match=told):
         training.resume(run, COMMAND)
+
+
+def test_a_run_does_not_go_on_with_one_parameter_more(tmp_path: Path) -> None:
+    training.train(tiny_config(env={"parameters": {"clock_hz": 4.0}}), tmp_path / "run", COMMAND)
+    content = yaml.safe_load((tmp_path / "run/config.yaml").read_text())
+    content["env"]["parameters"]["target_speed"] = 0.3
+    (tmp_path / "run/config.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(UserError, match=r"env\.parameters\.target_speed = 0\.3: the run was"):
+        training.resume(tmp_path / "run", COMMAND)
 
 
 def test_a_finished_run_without_checkpoints_cannot_be_prolonged(

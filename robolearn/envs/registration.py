@@ -6,14 +6,12 @@ Telling Gymnasium loads nothing heavy: what an `env.yaml` names is checked once 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
 
 from robolearn.definitions import check_keys, data_folder, definition_names, read_env
-from robolearn.errors import UserError, unknown_name
+from robolearn.errors import UserError, errors_at, unknown_name
 
 if TYPE_CHECKING:
     from robolearn.envs.task import Task
@@ -66,7 +64,7 @@ def check_definition(world: World) -> tuple[type[Task], dict[str, float]]:
 
     definition, where = world.definition, f"envs/{world.name}/env.yaml"
     task = task_type(str(definition.get("task")), where)
-    with _in_file(where):
+    with errors_at(where):
         weights = {}
         for name, weight in definition.get("rewards", {}).items():
             if name not in task.reward_names:
@@ -95,15 +93,6 @@ def _check_names(key: str, what: str, given: list[Any], valid: Any) -> None:
     for i, name in enumerate(given):
         if not isinstance(name, str) or name not in valid:
             raise UserError(f"{key}[{i}]: {unknown_name(what, name, valid)}")
-
-
-@contextmanager
-def _in_file(where: str) -> Iterator[None]:
-    """Begin the user's errors of the block with the file that caused them."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
 
 
 def _read_envs() -> dict[str, dict[str, Any] | UserError]:
