@@ -122,14 +122,13 @@ def _check_env(env: EnvSection) -> float:
     build(task.parameters_type, env.parameters, f"env {name!r}", "env.parameters.")
     with errors_at("env.rewards"):
         check_rewards(world, env.rewards)
-    own = own_life_steps(env.id)
-    lives_s = [s for s in (env.life_s, own and own * world.control_step_s) if s is not None]
-    if not lives_s:
+    life_s = env.life_s or (own_life_steps(env.id) or 0) * world.control_step_s
+    if not life_s:
         raise UserError(f"env.life_s: needed, since {env.id} has no length of life of its own")
     for i, shift in enumerate(env.shifts):
         with errors_at(f"env.shifts[{i}]"):
             for plan in parse_shifts([shift]):
-                plan.check(world, min(lives_s))
+                plan.check(world, life_s)
     plans = parse_shifts(env.shifts)
     with errors_at("env.shifts"):
         for begin in {plan.iterations[0] for plan in plans}:

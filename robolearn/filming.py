@@ -46,7 +46,8 @@ def film_life(
             brain alone, no ending the best that can be made.
         shifts: texts, mappings or plans; None takes those of its training.
         seed: of the life.
-        life_s: length of what is filmed; None goes to the end of the env's own life.
+        life_s: length of what is filmed; None goes to the end of the env's own life, or of
+            that of training if it is longer.
         after_s: what is lived unseen before.
         brain: show what goes on in the brain, too.
 
@@ -83,7 +84,8 @@ def film_comparison(
         out: where to; `.mp4`, `.gif`, or no ending for a film.
         shifts: texts, mappings or plans; None takes those of the first one's training.
         seed: of every life.
-        life_s: length of what is filmed; None goes to the end of the env's own life.
+        life_s: length of what is filmed; None goes to the end of the env's own life, or of
+            that of training if it is longer.
         after_s: what is lived unseen before.
 
     Returns:

@@ -35,7 +35,6 @@ from robolearn.zoo import (
     TrainedAgent,
     build_agent,
     make_env,
-    make_validation_env,
     save_trained,
 )
 
@@ -145,7 +144,7 @@ class _Session:
     def __init__(self, config: Config):
         self.config = config
         learning = config.learning
-        self.validation_env = make_validation_env(config, learning.validation_lives)
+        self.validation_env = make_env(config, learning.validation_lives)
         # Half of the validation lives are intact; the others, the last one too, meet the shifts.
         self.validation_env.schedule.set_plans((), np.arange(0, learning.validation_lives - 1, 2))
         agent = build_agent(config, self.validation_env)

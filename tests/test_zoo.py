@@ -27,7 +27,6 @@ from robolearn.zoo import (
     is_zoo_entry,
     load_trained,
     make_env,
-    make_validation_env,
     name_of,
     publish,
     zoo_entries,
@@ -97,9 +96,10 @@ def actions_in_life(run: Path, seeds: list[int]) -> tuple[np.ndarray, np.ndarray
 
 
 def test_a_brain_is_judged_over_the_envs_own_life_or_over_that_of_training_if_it_is_longer():
-    for life_s, steps in ((7.0, 500), (None, 500), (12.0, 600)):
-        config = load_config("quickstart", [f"env.life_s={'null' if life_s is None else life_s}"])
-        assert make_validation_env(config, 1).max_episode_steps == steps
+    for life_s, onset, steps in (("7.0", 6, 500), ("null", 6, 500), ("12.0", 11, 600)):
+        shift = f"env.shifts=[limb_damage:front_left:dead@{onset}s]"
+        config = load_config("quickstart", [f"env.life_s={life_s}", shift])
+        assert make_env(config, 1).max_episode_steps == steps
 
 
 def test_the_rewards_of_a_recipe_go_wherever_its_agents_live(tmp_path: Path):
@@ -107,7 +107,7 @@ def test_the_rewards_of_a_recipe_go_wherever_its_agents_live(tmp_path: Path):
     training.train(config, tmp_path / "run", ["robolearn"])
     trained = load_trained(tmp_path / "run")
     judged = RobotVectorEnv(trained.env_name, **trained.env_options)
-    for env in (make_env(config, 1), make_validation_env(trained.config, 1), judged):
+    for env in (make_env(config, 1), make_env(trained.config, 1), judged):
         assert env.task.rewards["speed"] == 7.0
 
 

@@ -8,7 +8,7 @@ import pytest
 from robolearn.definitions import read_yaml
 from robolearn.learning.evolution import TEST, life_seeds
 from robolearn.lifetime import live
-from robolearn.zoo import load_trained, make_env, make_validation_env
+from robolearn.zoo import load_trained, make_env
 from robolearn.zoo.trained_agent import name_of, zoo_entries
 
 LIVES = 8
@@ -35,7 +35,7 @@ def test_a_zoo_agent_performs_as_its_metrics_say(folder):
         env = make_env(trained.config, LIVES, evaluation["life_s"], ())
     else:
         told = metrics["validation"]["performance"]
-        env = make_validation_env(trained.config, LIVES, ())
+        env = make_env(trained.config, LIVES, ())
     parameters = trained.agent.express(np.repeat(trained.genome[None], LIVES, axis=0))
     lives = live(env, trained.agent, parameters, life_seeds(0, TEST, 0, LIVES))
     own = lives.mean_performance

@@ -86,7 +86,8 @@ def make_env(
     Args:
         config: of the run.
         num_envs: number of individuals n.
-        life_s: length of a life in seconds; None takes the env's own, or else that of training.
+        life_s: length of a life in seconds; None takes the longer of the env's own and that of
+            training: who learns within a life is judged by the whole of it.
         shifts: what may happen to the bodies; None takes what happens in training, at its end.
         threads: of the physics; None takes every core.
         autoreset_mode: "Disabled" for lifetimes, "SameStep" for stable-baselines3.
@@ -95,18 +96,18 @@ def make_env(
         UserError: the env, its shifts, rewards or parameters do not fit.
     """
     env = config.env
-    name, steps = env_name(env.id), own_life_steps(env.id)
+    name = env_name(env.id)
     if shifts is None:
         shifts = plans_at(parse_shifts(env.shifts), config.learning.iterations - 1)
-    life_s = env.life_s if life_s is None and steps is None else life_s
-    if life_s is not None:
-        if life_s > MOST_LIFE_S:
-            raise UserError(f"a life must be of at most {MOST_LIFE_S:g} s, got {life_s:g} s")
-        steps = max(1, round(life_s / load_world(name, env.variant).control_step_s))
+    step_s = load_world(name, env.variant).control_step_s
+    if life_s is None:
+        life_s = max((own_life_steps(env.id) or 0) * step_s, env.life_s or 0.0)
+    if life_s > MOST_LIFE_S:
+        raise UserError(f"a life must be of at most {MOST_LIFE_S:g} s, got {life_s:g} s")
     return RobotVectorEnv(
         name,
         num_envs,
-        max_episode_steps=steps,
+        max_episode_steps=max(1, round(life_s / step_s)),
         autoreset_mode=autoreset_mode,
         shifts=shifts,
         threads=threads,
@@ -114,18 +115,6 @@ def make_env(
         rewards=env.rewards,
         **env.parameters,
     )
-
-
-def make_validation_env(config: Config, num_envs: int, shifts: Any = None) -> RobotVectorEnv:
-    """Build the env in which the agents of a config are judged.
-
-    Its lives are as long as the env's own, or as those of training if they are longer: who learns
-    within a life is judged by the whole of it. The arguments are those of `make_env`.
-    """
-    env = config.env
-    step_s = load_world(env_name(env.id), env.variant).control_step_s
-    own_s = (own_life_steps(env.id) or 0) * step_s
-    return make_env(config, num_envs, max(own_s, env.life_s or 0.0), shifts)
 
 
 def build_agent(config: Config, env: RobotVectorEnv) -> Agent:
