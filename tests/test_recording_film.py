@@ -302,7 +302,7 @@ def test_a_place_that_cannot_be_written_is_told_in_one_line(
 ):
     (tmp_path / "file").write_text("in the way")
     for write, name in ((write_film, "film.mp4"), (write_replay, "replay.html")):
-        with pytest.raises(UserError, match="could not be written") as error:
+        with pytest.raises(UserError, match="cannot be written") as error:
             write(tmp_path / folder / name, trajectory, [(0, model)])
         assert "\n" not in str(error.value)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

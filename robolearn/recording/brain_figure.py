@@ -1,18 +1,17 @@
 """Draws what went on in a brain over its life: small multiples above one another, one time axis."""
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robolearn.errors import UserError
 from robolearn.recording.brain import Brain, Series
 from robolearn.recording.captions import SMOOTHING_S, smoothed_speed
 from robolearn.recording.damage import DAMAGE_RGB
 from robolearn.recording.trajectory import Trajectory
+from robolearn.recording.whole_file import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,15 +48,8 @@ def write_brain_figure(path: str | os.PathLike[str], trajectory: Trajectory) -> 
     """
     path = Path(path)
     figure = _figure(trajectory, width_in=7.5, dpi=_FIGURE_DPI)
-    partial = path.with_name(path.stem + ".part.png")
-    try:
+    with whole_file("figure", path) as partial:
         figure.savefig(partial)
-        os.replace(partial, path)
-    except OSError as error:
-        raise UserError(f"figure {str(path)!r} cannot be written: {error}") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()
     return path
 
 

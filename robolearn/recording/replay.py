@@ -6,7 +6,6 @@ The viewer is viser's; the file opens from disk without a server and without a n
 import html
 import os
 import re
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from robolearn.recording.damage import Models, active_shifts, check_models, pain
 from robolearn.recording.film import frame_rate
 from robolearn.recording.stage import Stage, local_server
 from robolearn.recording.trajectory import Trajectory
+from robolearn.recording.whole_file import whole_file
 
 if TYPE_CHECKING:
     import viser
@@ -58,15 +58,8 @@ def write_replay(
             stage.show(step, look, step_s=1 / rate)
             recording.insert_sleep(1 / rate)
         page = recording.as_html()
-    partial = path.with_name(path.name + ".part")
-    try:
+    with whole_file("replay", path) as partial:
         partial.write_text(_with_heading(page, trajectory, caption), encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        raise UserError(f"replay {str(path)!r} could not be written: {error}") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()
     return path
 
 

@@ -11,7 +11,6 @@ import os
 import zipfile
 import zlib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from robolearn.errors import UserError
 from robolearn.recording.brain import Brain
+from robolearn.recording.whole_file import whole_file
 
 FORMAT = "robolearn-trajectory"
 FORMAT_VERSION = 3
@@ -143,15 +143,8 @@ class Trajectory:
         text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
         content = io.BytesIO()
         np.savez_compressed(content, about=text, **arrays)
-        partial = path.with_name(path.name + ".part")
-        try:
+        with whole_file("trajectory", path) as partial:
             partial.write_bytes(content.getvalue())
-            os.replace(partial, path)
-        except OSError as error:
-            raise UserError(f"trajectory {str(path)!r} cannot be written: {error}") from error
-        finally:
-            with suppress(OSError):
-                partial.unlink()
         return path
 
     @classmethod

@@ -1,8 +1,7 @@
 """Video files, written frame by frame: H.264 in .mp4, or .gif for pages that play nothing else."""
 
-import os
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.errors import UserError
+from robolearn.recording.whole_file import whole_file
 
 FORMATS = (".mp4", ".gif")
 
@@ -50,18 +50,11 @@ def open_video(
         raise UserError(f"film {str(path)!r}: the file's name must end in {' or '.join(FORMATS)}")
     if size[0] % 2 or size[1] % 2:
         raise UserError(f"film size must be even in both directions, got {size[0]}x{size[1]}")
-    partial = path.with_name(f"{path.stem}.part{path.suffix}")
-    try:
+    with whole_file("film", path) as partial:
         partial.touch()  # what ffmpeg says where it cannot write takes many lines
         with closing(_encoder(partial, size, rate)) as encoder:
             encoder.send(None)
             yield encoder.send
-        os.replace(partial, path)
-    except OSError as error:
-        raise UserError(f"film {str(path)!r} could not be written: {error}") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()
 
 
 def _encoder(path: Path, size: tuple[int, int], rate: float) -> Any:
