@@ -31,7 +31,8 @@ def load_extension(path: Path) -> None:
         return
     if not path.is_file():
         raise UserError(f"--with {path}: no such file")
-    name = f"{_MODULES}{len(_loaded)}_{path.stem}"
+    # The same in every process that loads the same files: workers are sent what is of this module.
+    name = f"{_MODULES}{len(loaded_files())}_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UserError(f"--with {path}: not a Python file (its name must end in .py)")
@@ -46,7 +47,7 @@ def load_extension(path: Path) -> None:
 
 
 def loaded_files() -> list[Path]:
-    """Return the files that `load_extension` has run in this process."""
+    """Return the files that `load_extension` has run in this process, in this order."""
     return [Path(str(m.__file__)) for name, m in sys.modules.items() if name.startswith(_MODULES)]
 
 

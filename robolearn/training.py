@@ -18,7 +18,7 @@ from robolearn.agents.protocol import Agent
 from robolearn.config import parse_config
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError
-from robolearn.extensions import loaded_files
+from robolearn.extensions import load_extension, load_installed, loaded_files
 from robolearn.learning.evolution import Evolution, summarise
 from robolearn.learning.protocol import Learner
 from robolearn.learning.strategies import make_strategy
@@ -260,14 +260,8 @@ def make_evolution(config: Config, learning: EvolutionSection, agent: Agent) -> 
     """Build the search for genomes of `agent`.
 
     Raises:
-        UserError: `learning` does not fit, or wants workers that would miss a file of --with.
+        UserError: `learning` does not fit.
     """
-    files = loaded_files()
-    if learning.workers and files:
-        raise UserError(
-            f"learning.workers = {learning.workers}: workers do not load --with files yet "
-            f"({', '.join(file.name for file in files)}); use learning.workers=0"
-        )
     first = agent.genome.initial(np.random.default_rng([config.seed, _BIRTH]))
     strategy = make_strategy(learning.kind, first, config.seed, **learning.hyper)
     n = strategy.population * learning.lifetimes
@@ -275,7 +269,9 @@ def make_evolution(config: Config, learning: EvolutionSection, agent: Agent) -> 
     if learning.workers:
         from robolearn.learning.sharding import ShardedPopulation
 
-        population = ShardedPopulation(partial(make_home, config), n, learning.workers)
+        population = ShardedPopulation(
+            partial(make_home, config, loaded_files()), n, learning.workers
+        )
     env = make_env(config, 1 if population else n, config.env.life_s)
     return Evolution(
         env,
@@ -341,8 +337,13 @@ def _networks(config: Config) -> dict[str, Any]:
     }
 
 
-def make_home(config: Config, n: int, threads: int) -> tuple[RobotVectorEnv, Agent]:
-    """Build env and agent of `n` individuals for a worker of a sharded population."""
+def make_home(
+    config: Config, extensions: list[Path], n: int, threads: int
+) -> tuple[RobotVectorEnv, Agent]:
+    """Build env and agent of `n` individuals for a worker, which has loaded no `extensions` yet."""
+    load_installed()
+    for file in extensions:
+        load_extension(file)
     env = make_env(config, n, config.env.life_s, threads=threads)
     return env, build_agent(config, env)
 

@@ -3,17 +3,18 @@
 import builtins
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import yaml
-from tiny_run import result_of, tiny_config
+from tiny_run import result_of, tiny_config, write_tiny
 
 from robolearn import training
 from robolearn.errors import UserError
-from robolearn.extensions import load_extension
 from robolearn.learning.evolution import life_seeds
 
 COMMAND = ["robolearn", "train", "tiny.yaml"]
@@ -33,16 +34,6 @@ def test_without_ray_one_line_names_the_remedy(monkeypatch: pytest.MonkeyPatch) 
         training._Session(tiny_config(learning={"workers": 1}))
 
 
-def test_workers_and_a_file_of_with_are_refused_before_the_folder_is_made(tmp_path: Path) -> None:
-    own = tmp_path / "own.py"
-    own.touch()
-    load_extension(own)
-    message = r"learning.workers = 2: workers do not load --with files yet \(own.py\); use"
-    with pytest.raises(UserError, match=message):
-        training.train(tiny_config(learning={"workers": 2}), tmp_path / "run", COMMAND)
-    assert not (tmp_path / "run").exists()
-
-
 def test_more_workers_than_individuals_are_refused() -> None:
     with pytest.raises(UserError, match=r"learning.workers: got 9, expected at most 8"):
         training._Session(tiny_config(learning={"workers": 9}))
@@ -56,6 +47,44 @@ def test_the_number_of_workers_changes_no_bit(tmp_path: Path) -> None:
         config = tiny_config(learning={**THREE, "workers": workers})
         training.train(config, tmp_path / str(workers), COMMAND)
     assert result_of(tmp_path / "1") == result_of(tmp_path / "0")
+    assert result_of(tmp_path / "2") == result_of(tmp_path / "0")
+
+
+MAIN = "from robolearn.cli import main; main()"
+OWN = """
+from dataclasses import dataclass
+from typing import ClassVar
+
+from robolearn.agents.mlp import MLP
+from robolearn.agents.registry import register as register_brain
+from robolearn.shifts import Shift, register as register_shift
+
+register_brain("own", MLP)
+
+
+@register_shift
+@dataclass(frozen=True)
+class Mud(Shift):
+    kind: ClassVar[str] = "mud"
+
+    def apply(self, simulation, ids, memory):
+        damping = simulation.body("dof_damping", ids)
+        simulation.write_body("dof_damping", ids, slice(None), 9.0 * damping)
+"""
+
+
+@pytest.mark.slow
+def test_workers_know_the_brains_and_shifts_of_a_file_of_with(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    (tmp_path / "own.py").write_text(OWN)
+    path = tmp_path / "own.yaml"
+    write_tiny(
+        path, env={"shifts": ["mud@0.1s"]}, agent={"kind": "own", "hidden": [4]}, learning=THREE
+    )
+    for workers in ("0", "2"):
+        words = ["train", path, "--with", tmp_path / "own.py", "--out", tmp_path / workers]
+        command = [sys.executable, "-c", MAIN, *words, f"learning.workers={workers}"]
+        subprocess.run(command, check=True, cwd=tmp_path)
     assert result_of(tmp_path / "2") == result_of(tmp_path / "0")
 
 

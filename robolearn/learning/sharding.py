@@ -99,14 +99,17 @@ class ShardedPopulation:
     ) -> Lives:
         """Return the lives of part `i`; they begin again on a new worker if theirs was lost."""
         part = self._parts[i]
+        reason = ""
         for _ in range(_ATTEMPTS):
             try:
                 return self._ray.get(task)
-            except self._ray.exceptions.RayActorError:
+            except self._ray.exceptions.RayActorError as error:
+                reason = str(error).strip().rpartition("\n")[2].strip()
                 self._actors[i] = self._start(part)
                 task = self._actors[i].live.remote(genomes[part], seeds[part], plans)
         raise UserError(
-            f"worker {i} of {len(self._parts)} was lost {_ATTEMPTS} times in one generation"
+            f"worker {i} of {len(self._parts)} was lost {_ATTEMPTS} times in one generation: "
+            f"{reason}"
         )
 
 
