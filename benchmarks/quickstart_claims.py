@@ -13,13 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from robolearn.agents.registry import make_agent
 from robolearn.comparing import find_runs
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.exits import run_program
 from robolearn.learning.evolution import TEST, life_seeds
 from robolearn.lifetime import Lives, live
-from robolearn.zoo import TrainedAgent, load_trained
+from robolearn.zoo import TrainedAgent, build_agent, load_trained
 
 LIVES = 32
 
@@ -53,7 +52,7 @@ def judge(trained: TrainedAgent) -> dict:
         **trained.env_options,
     )
     whole = let_live(env, trained, trained.agent)
-    silenced = let_live(env, trained, silence(trained))
+    silenced = let_live(env, trained, silence(trained, env))
     clock = let_live(env, trained, ClockOnly(trained.agent, env))
     return {
         "run": trained.name,
@@ -73,11 +72,12 @@ def let_live(env: RobotVectorEnv, trained: TrainedAgent, agent) -> Lives:
     return live(env, agent, parameters, life_seeds(0, TEST, 0, env.num_envs))
 
 
-def silence(trained: TrainedAgent):
+def silence(trained: TrainedAgent, env: RobotVectorEnv):
     """Return the same brain whose hidden units never spike."""
-    hyper = {**trained.config.agent.hyper, "silence_hidden": True}
-    agent = trained.agent
-    return make_agent(agent.kind, agent.observation_size, agent.action_size, None, **hyper)
+    section = trained.config.agent
+    hyper = {**section.hyper, "silence_hidden": True}
+    silenced = type(section)(kind=section.kind, modules=section.modules, **hyper)
+    return build_agent(trained.config.model_copy(update={"agent": silenced}), env)
 
 
 class ClockOnly:

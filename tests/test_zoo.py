@@ -80,7 +80,7 @@ def brain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return run
 
 
-def actions_in_life(run: Path, seeds: list[int]) -> tuple[np.ndarray, np.ndarray]:
+def actions_in_life(run: str | Path, seeds: list[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return actions (T, n, a) and who was alive (T, n) in the lives of training and evaluation."""
     trained = load_trained(run)
     env = make_env(trained.config, len(seeds), 0.4, [SHIFT])
@@ -111,10 +111,13 @@ def test_the_rewards_of_a_recipe_go_wherever_its_agents_live(tmp_path: Path):
         assert env.task.rewards["speed"] == 7.0
 
 
-def test_a_plain_gymnasium_loop_acts_as_the_agent_lived(brain: Path):
-    env = gymnasium.make("robolearn/Quadruped-v0", shifts=[SHIFT], max_episode_steps=20)
-    policy = robolearn.load(brain)
-    lived, alive = actions_in_life(brain, [3])
+@pytest.mark.parametrize("of_zoo", [False, True], ids=["plain env", "env with options"])
+def test_a_plain_gymnasium_loop_acts_as_the_agent_lived(brain: Path, of_zoo: bool):
+    name = "spiking/quadruped-quickstart" if of_zoo else brain
+    policy = robolearn.load(name)
+    options = {**policy.env_options, "shifts": [SHIFT], "max_episode_steps": 20}
+    env = gymnasium.make(policy.env_id, **options)
+    lived, alive = actions_in_life(name, [3])
     for _ in range(2):
         observation, _ = env.reset(seed=3)
         policy.reset(seed=3)

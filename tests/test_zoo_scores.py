@@ -35,7 +35,7 @@ def test_a_zoo_agent_performs_as_its_metrics_say(folder):
         env = make_env(trained.config, LIVES, evaluation["life_s"], ())
     else:
         told = metrics["validation"]["performance"]
-        env = make_env(trained.config, LIVES, ())
+        env = make_env(trained.config, LIVES, shifts=())
     parameters = trained.agent.express(np.repeat(trained.genome[None], LIVES, axis=0))
     lives = live(env, trained.agent, parameters, life_seeds(0, TEST, 0, LIVES))
     own = lives.mean_performance

@@ -17,6 +17,7 @@ class Policy:
     """A trained agent for one env or for a vector env; it learns in life, if its kind does.
 
         policy = robolearn.load("runs/quickstart/seed-0")
+        env = gymnasium.make(policy.env_id, **policy.env_options)
         observation, info = env.reset(seed=0)
         policy.reset(seed=0)
         action = policy(observation)                    # and then, after every step:
@@ -44,6 +45,11 @@ class Policy:
     def env_id(self) -> str:
         """Gymnasium id of the env it was trained in."""
         return self.trained.config.env.id
+
+    @property
+    def env_options(self) -> dict[str, Any]:
+        """Keyword arguments of `gymnasium.make` for the senses, motors and rewards it had there."""
+        return self.trained.env_options
 
     def reset(self, seed: int = 0, n: int = 1) -> None:
         """Start the lives of `n` brains; brain i draws its noise from seed + i."""
@@ -93,7 +99,7 @@ class Policy:
         if rows.shape[1:] != (size,):
             raise UserError(
                 f"{self.name} was trained in {self.env_id} on observations of {size} elements, "
-                f"got shape {observation.shape}"
+                f"got shape {observation.shape}; make the env with **policy.env_options"
             )
         if self._n == 0:
             self.reset(n=len(rows))

@@ -60,7 +60,7 @@ class TrainedAgent:
 
     @property
     def env_options(self) -> dict[str, Any]:
-        """Keyword arguments of `RobotVectorEnv` that make the env it was trained in."""
+        """Keyword arguments that make the env it was trained in, of `gymnasium.make`, too."""
         env = self.config.env
         rewards = {"rewards": env.rewards} if env.rewards else {}
         return {"variant": env.variant, **rewards, **env.parameters}
