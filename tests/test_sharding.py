@@ -16,6 +16,7 @@ from tiny_run import result_of, tiny_config, write_tiny
 from robolearn import training
 from robolearn.errors import UserError
 from robolearn.learning.evolution import life_seeds
+from robolearn.learning.sharding import ShardedPopulation
 
 COMMAND = ["robolearn", "train", "tiny.yaml"]
 THREE: dict[str, Any] = {"generations": 3}
@@ -112,6 +113,19 @@ def test_the_lives_of_a_killed_worker_are_lived_again() -> None:
     assert population.worker_pids()[0] == survivor
     assert population.worker_pids()[1] != victim
     population.close()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_worker_that_cannot_begin_tells_why() -> None:
+    pytest.importorskip("ray")
+
+    def home(n: int, threads: int) -> Any:
+        raise UserError("nowhere to live")
+
+    population = ShardedPopulation(home, 2, 1)
+    with pytest.raises(UserError, match=r"^worker 0 of 1 was lost 3 times .*: nowhere to live$"):
+        population(np.zeros((2, 1), np.float32), np.arange(2), ())
 
 
 @pytest.mark.slow
