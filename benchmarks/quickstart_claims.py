@@ -1,4 +1,4 @@
-"""Check what the README says of the quickstart: the spikes walk, not the clock.
+"""Check what is said of the quickstart: it walks by its spikes, and how far by the clock alone.
 
 Every run is judged on the same 32 intact lives of ten seconds, falls included, as it is, with its
 hidden spikes silenced, and with every observation but the gait clock taken away:

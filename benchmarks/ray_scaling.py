@@ -32,7 +32,7 @@ def main() -> None:
     ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     config = load_config("quickstart")
     n = config.learning.hyper["population"]
-    home = partial(make_home, config)
+    home = partial(make_home, config, [])
     populations = {workers: ShardedPopulation(home, n, workers, threads=1) for workers in (1, 2)}
     # A trained walker, so that all lives are whole and cost alike.
     genomes = np.repeat(load_trained("spiking/quadruped-quickstart").genome[None], n, axis=0)

@@ -48,7 +48,11 @@ class Policy:
 
     @property
     def env_options(self) -> dict[str, Any]:
-        """Keyword arguments of `gymnasium.make` for the senses, motors and rewards it had there."""
+        """Keyword arguments of `gymnasium.make`: variant, senses, motors and rewards of training.
+
+        Lives are as long as the env's own: give `max_episode_steps` for others, and `life_s` where
+        shifts come later than those.
+        """
         return self.trained.env_options
 
     def reset(self, seed: int = 0, n: int = 1) -> None:

@@ -60,7 +60,7 @@ class TrainedAgent:
 
     @property
     def env_options(self) -> dict[str, Any]:
-        """Keyword arguments that make the env it was trained in, of `gymnasium.make`, too."""
+        """Keyword arguments of the env: variant, senses, motors and rewards of its training."""
         env = self.config.env
         rewards = {"rewards": env.rewards} if env.rewards else {}
         return {"variant": env.variant, **rewards, **env.parameters}
