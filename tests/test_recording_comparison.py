@@ -157,12 +157,12 @@ def test_agents_are_compared_in_equal_bodies(
     monkeypatch.setattr("robolearn.recording.comparison.write_comparison", write)
     other = dataclasses.replace(trained, genome=trained.genome + 0.3)
     shifts = ["limb_damage:front_left:dead@0.1s"]
-    agents = [trained, other, "spiking/quadruped-quickstart"]
+    agents = [trained, other, "policy/quadruped-ppo"]
     files = film_comparison(agents, tmp_path / "film", shifts, life_s=0.2)
     assert [file.name for file in files] == [
         "film-1.npz", "film-2.npz", "film-3.npz", "film.mp4",
     ]  # fmt: skip
-    names = ["tiny, seed 0 (1)", "tiny, seed 0 (2)", "spiking/quadruped-quickstart"]
+    names = ["tiny, seed 0 (1)", "tiny, seed 0 (2)", "policy/quadruped-ppo"]
     assert [take.name for take in seen] == names
     first, second, third = (take.trajectory for take in seen)
     assert first.shifts == second.shifts == third.shifts

@@ -96,7 +96,7 @@ def test_worlds_without_trials_are_refused():
     protocol = dataclasses.replace(
         load_protocol("damage"), trials=5, templates=("limb_damage:front_left:dead",)
     )
-    config = load_config("quickstart")
+    config = load_config("quickstart", ["env.parameters={}"])
     agent = build_agent(config, make_env(config, 1))
     with pytest.raises(UserError, match="judges by trial, quadruped has no trials"):
         evaluate("quadruped", agent, np.zeros(agent.genome.size), protocol)
