@@ -177,12 +177,11 @@ class Walk(Task):
         simulation = self.simulation
         n, qpos, qvel = simulation.n, simulation.qpos, simulation.qvel
         out = np.empty((n, self.observation_size), np.float32)
-        rotation = _rotation(qpos[:, 3:7])  # (n, 3, 3), root to world
+        rotation = _rotation(qpos[:, 3:7])  # (3, 3, n), root to world
         legs = self._joints
-        out[:, 0:3] = rotation[:, 2]
-        for axis in range(3):
-            velocity = rotation[:, :, axis] * qvel[:, :3]  # (n, 3)
-            out[:, 3 + axis] = velocity[:, 0] + velocity[:, 1] + velocity[:, 2]
+        out[:, 0:3] = rotation[2].T
+        by_axis = rotation * qvel[:, None, :3].T  # (3, 3, n): axis of the world, of the root
+        out[:, 3:6] = (by_axis[0] + by_axis[1] + by_axis[2]).T
         out[:, 6:9] = qvel[:, 3:6]
         np.subtract(
             qpos[:, self._qpos],
@@ -199,7 +198,7 @@ class Walk(Task):
             out[:, start : start + self._action.shape[1]] = self._action
             start += self._action.shape[1]
         if self.parameters.sense_heading:
-            yaw = np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])
+            yaw = np.arctan2(rotation[1, 0], rotation[0, 0])
             out[:, start] = np.sin(yaw)
             out[:, start + 1] = np.cos(yaw)
         if self.parameters.clock_hz is not None:
@@ -217,12 +216,13 @@ class Walk(Task):
         power = np.ascontiguousarray(self._force[:, self._motors] * qvel[:, self._dofs])  # W
         power = np.abs(power).sum(axis=1)
         self._action[:] = action
-        fell = self.terminated().astype(np.float64)
+        upright = self._upright()
+        fell = self._fallen(upright).astype(np.float64)
         terms = {
             "speed": 1.0 - np.abs(self._speed - wanted) / wanted,
             "drift": qvel[:, 1] ** 2 + qvel[:, 2] ** 2,
-            "spin": (qvel[:, 3:6] ** 2).sum(axis=1),
-            "upright": 1.0 - self._upright(),
+            "spin": qvel[:, 3] ** 2 + qvel[:, 4] ** 2 + qvel[:, 5] ** 2,
+            "upright": 1.0 - upright,
             "energy": power / (self._weight * wanted),
             "fall": fell,
         }
@@ -232,8 +232,7 @@ class Walk(Task):
 
     def terminated(self) -> NDArray[np.bool_]:
         """Return who has fallen or diverged, (n,)."""
-        low = self.over_ground() < self.parameters.lowest_height
-        return low | (self._upright() < self.parameters.lowest_upright) | self.simulation.unstable
+        return self._fallen(self._upright())
 
     def performance(self) -> NDArray[np.float64]:
         """Return the forward speed of the last step, (n,), m/s."""
@@ -251,6 +250,10 @@ class Walk(Task):
             "y_position": qpos[:, 1].copy(),
             "x_velocity": self._speed.copy(),
         }
+
+    def _fallen(self, upright: NDArray[np.float64]) -> NDArray[np.bool_]:
+        low = self.over_ground() < self.parameters.lowest_height
+        return low | (upright < self.parameters.lowest_upright) | self.simulation.unstable
 
     def _upright(self) -> NDArray[np.float64]:
         """Return the cosine of the root's tilt, (n,)."""
@@ -287,16 +290,19 @@ def _span(indices: NDArray[np.int64]) -> slice | NDArray[np.int64]:
 
 
 def _rotation(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return rotation matrices (n, 3, 3) of unit quaternions (n, 4), scalar first."""
-    w, x, y, z = quaternion.T
-    out = np.empty((len(quaternion), 3, 3))
-    out[:, 0, 0] = 1 - 2 * (y * y + z * z)
-    out[:, 0, 1] = 2 * (x * y - w * z)
-    out[:, 0, 2] = 2 * (x * z + w * y)
-    out[:, 1, 0] = 2 * (x * y + w * z)
-    out[:, 1, 1] = 1 - 2 * (x * x + z * z)
-    out[:, 1, 2] = 2 * (y * z - w * x)
-    out[:, 2, 0] = 2 * (x * z - w * y)
-    out[:, 2, 1] = 2 * (y * z + w * x)
-    out[:, 2, 2] = 1 - 2 * (x * x + y * y)
-    return out
+    """Return rotation matrices (3, 3, n) of unit quaternions (n, 4), scalar first."""
+    wxyz = np.ascontiguousarray(quaternion.T)
+    products = (wxyz[:, None] * wxyz).reshape(16, -1)  # ww, wx, wy ... zz
+    out = products[_FIRST]
+    out += _SIGN * products[_SECOND]
+    out *= _FACTOR
+    out[::4] += 1.0
+    return out.reshape(3, 3, -1)
+
+
+# Entries of a rotation matrix, row by row: factor × (first + sign × second), and 1 on the diagonal.
+_PRODUCTS = [a + b for a in "wxyz" for b in "wxyz"]
+_FIRST = [_PRODUCTS.index(name) for name in "yy xy xz xy xx yz xz yz xx".split()]
+_SECOND = [_PRODUCTS.index(name) for name in "zz wz wy wz zz wx wy wx yy".split()]
+_SIGN = np.array([1, -1, 1, 1, 1, -1, -1, 1, 1.0])[:, None]
+_FACTOR = np.array([-2, 2, 2, 2, -2, 2, 2, 2, -2.0])[:, None]
