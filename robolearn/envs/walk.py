@@ -302,7 +302,7 @@ def _rotation(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
 
 # Entries of a rotation matrix, row by row: factor × (first + sign × second), and 1 on the diagonal.
 _PRODUCTS = [a + b for a in "wxyz" for b in "wxyz"]
-_FIRST = [_PRODUCTS.index(name) for name in "yy xy xz xy xx yz xz yz xx".split()]
-_SECOND = [_PRODUCTS.index(name) for name in "zz wz wy wz zz wx wy wx yy".split()]
+_FIRST = list(map(_PRODUCTS.index, ["yy", "xy", "xz", "xy", "xx", "yz", "xz", "yz", "xx"]))
+_SECOND = list(map(_PRODUCTS.index, ["zz", "wz", "wy", "wz", "zz", "wx", "wy", "wx", "yy"]))
 _SIGN = np.array([1, -1, 1, 1, 1, -1, -1, 1, 1.0])[:, None]
 _FACTOR = np.array([-2, 2, 2, 2, -2, 2, 2, 2, -2.0])[:, None]
