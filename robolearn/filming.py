@@ -80,7 +80,8 @@ def film_comparison(
     """Film 2 to 4 agents side by side, in equal bodies with equal seed and damage.
 
     Args:
-        agents: zoo names, run folders or loaded agents, all of one env.
+        agents: zoo names, run folders or loaded agents, all of one env; where their senses, motors
+            or physics differ, that is told on stderr.
         out: where to; `.mp4`, `.gif`, or no ending for a film.
         shifts: texts, mappings or plans; None takes those of the first one's training.
         seed: of every life.
@@ -106,11 +107,11 @@ def film_comparison(
     every = [one if isinstance(one, TrainedAgent) else load_trained(one) for one in agents]
     first = every[0]
     for other in every[1:]:
-        if (other.config.env.id, other.env_options) != (first.config.env.id, first.env_options):
-            raise UserError(
-                f"{other.name} lives in {_body(other)}, {first.name} in {_body(first)}: side by "
-                "side there can only be agents of one body"
-            )
+        homes = f"{other.name} lives in {_body(other)}, {first.name} in {_body(first)}"
+        if other.config.env.id != first.config.env.id:
+            raise UserError(f"{homes}: side by side there can only be agents of one body")
+        if other.env_options != first.env_options:
+            print(f"note: {homes}", file=sys.stderr)
     require_gl()
     stem, names, takes, files = out.with_suffix(""), _names(every), [], []
     camera = film_camera(first.env_name)

@@ -170,6 +170,23 @@ def test_agents_are_compared_in_equal_bodies(
     assert not np.array_equal(first.qpos, second.qpos)
 
 
+def test_agents_of_one_body_may_have_other_senses(
+    trained: TrainedAgent,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    """A recipe with a compass stands beside one without, and the viewer is told of it."""
+    monkeypatch.setattr(gl, "require_gl", lambda: "any")
+    monkeypatch.setattr("robolearn.recording.comparison.write_comparison", lambda *_: tmp_path)
+    film_comparison(["spiking/quadruped-quickstart", trained], tmp_path / "film", [], life_s=0.2)
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "lives in robolearn/Quadruped-v0, spiking/quadruped-quickstart in " in told
+    film_comparison([trained, trained], tmp_path / "film", [], life_s=0.2)
+    assert not capsys.readouterr().err
+
+
 def test_what_cannot_be_compared_is_told(
     trained: TrainedAgent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
