@@ -106,14 +106,21 @@ def film_comparison(
     check_writable("--out", out.with_suffix(out.suffix or ".mp4"))
     every = [one if isinstance(one, TrainedAgent) else load_trained(one) for one in agents]
     first = every[0]
-    for other in every[1:]:
-        homes = f"{other.name} lives in {_body(other)}, {first.name} in {_body(first)}"
+    names = _names(every)
+    for other, name in zip(every[1:], names[1:], strict=True):
         if other.config.env.id != first.config.env.id:
-            raise UserError(f"{homes}: side by side there can only be agents of one body")
-        if other.env_options != first.env_options:
-            print(f"note: {homes}", file=sys.stderr)
+            raise UserError(
+                f"{name} lives in {other.config.env.id}, {names[0]} in "
+                f"{first.config.env.id}: side by side there can only be agents of one body"
+            )
+        ours, theirs = first.env_options, other.env_options
+        if differing := sorted(k for k in {*ours, *theirs} if ours.get(k) != theirs.get(k)):
+            print(
+                f"note: {names[0]} and {name} differ in {', '.join(differing)}",
+                file=sys.stderr,
+            )
     require_gl()
-    stem, names, takes, files = out.with_suffix(""), _names(every), [], []
+    stem, takes, files = out.with_suffix(""), [], []
     camera = film_camera(first.env_name)
     with _clearing_up_at_sigterm():
         for number, (trained, name) in enumerate(zip(every, names, strict=True), 1):
@@ -213,11 +220,6 @@ def _names(agents: Sequence[TrainedAgent]) -> list[str]:
         f"{name} ({names[: i + 1].count(name)})" if names.count(name) > 1 else name
         for i, name in enumerate(names)
     ]
-
-
-def _body(trained: TrainedAgent) -> str:
-    options = {k: v for k, v in trained.env_options.items() if v is not None}
-    return f"{trained.config.env.id} {options}" if options else trained.config.env.id
 
 
 def _title(trained: TrainedAgent) -> str:
