@@ -16,7 +16,7 @@ from robolearn.envs.reference import scripted_policy
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.envs.witness import Witness, film_camera
 from robolearn.errors import UserError
-from robolearn.recording import Trajectory, record
+from robolearn.recording import Trajectory, check_name, record
 from robolearn.worlds import load_world
 
 SECONDS = 10.0
@@ -80,6 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the life")
     options = parser.parse_args(arguments)
     try:
+        check_name(options.out)
         trajectory, models = live_scripted(
             options.name, options.controller, options.shift, options.seed, options.seconds
         )
