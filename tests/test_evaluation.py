@@ -103,7 +103,9 @@ def test_plasticity_is_frozen_at_the_very_onset(learned):
         assert frozen.late < 0.1
 
 
-def test_plasticity_benefit_is_the_difference_in_differences_of_the_raw_lives(learned):
+def test_plasticity_benefit_is_the_difference_in_differences_of_the_raw_lives():
+    learned = run(PlasticTrot(), its={"walks_above": -1.0})
+
     def late(name, frozen):
         return np.array([life.late for life in lives(learned, name, frozen)])
 
@@ -115,6 +117,16 @@ def test_plasticity_benefit_is_the_difference_in_differences_of_the_raw_lives(le
     # Without damage there is nothing that plasticity could win beyond what it wins intact.
     assert condition(learned, NOTHING).metrics["plasticity_benefit"] == 0
     assert condition(learned, LIMP).metrics["plasticity_benefit"] < -0.3
+
+
+def test_from_frozen_twins_that_get_nowhere_no_benefit_is_told(learned):
+    """It would be what the damage costs: -0.3 m/s for a brain that lives by its plasticity."""
+    for result in learned.conditions:
+        assert math.isnan(result.metrics["plasticity_benefit"])
+        assert math.isfinite(result.metrics["frozen_late_performance"])
+    row = make_leaderboard([Member("trot", [learned], ["runs/trot"])]).rows[0]
+    assert math.isnan(row.benefit_p)
+    assert math.isnan(row.figures["plasticity_benefit"].value)
 
 
 def test_each_onset_of_the_users_has_intact_twins_frozen_at_that_instant():

@@ -56,8 +56,8 @@ class PlasticTrot(Trot):
         return super().act(parameters, state, observation, feedback) * feedback.plastic[:, None]
 
 
-def run(agent=None, shifts=ALL_AT_ONCE, episodes=2, life_s=2.0, **options):
-    protocol = Protocol("short", tuple(shifts), episodes=episodes, life_s=life_s)
+def run(agent=None, shifts=ALL_AT_ONCE, episodes=2, life_s=2.0, its=None, **options):
+    protocol = Protocol("short", tuple(shifts), episodes=episodes, life_s=life_s, **(its or {}))
     return evaluate("quadruped", agent or Trot(), GAIT, protocol, **options)
 
 

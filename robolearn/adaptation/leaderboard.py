@@ -32,7 +32,10 @@ from robolearn.adaptation.statistics import (
 # Of the metrics of a condition, those that a leaderboard ranks and shows.
 SHOWN = ("late_performance", "retention", "fall_rate", "plasticity_benefit")
 # Of those that `recovery` and `savings` tell, defined under some conditions alone.
-EXTRA = ("drop", "adaptation", "recovered_share", "savings", "forgetting", "late_reference")
+EXTRA = (
+    *("drop", "adaptation", "recovered_share", "savings", "forgetting", "late_reference"),
+    *("frozen_late_performance", "mean_frozen_late_performance", "mean_plasticity_benefit"),
+)
 
 
 class Figure(NamedTuple):
@@ -214,8 +217,11 @@ def _row(member: Member) -> Row:
         if chosen.any():
             groups[group] = _figure(tables["retention"][:, chosen], None, "retention")
     intact = np.array([[e.intact["performance"]] for e in evaluations])
-    benefits = lives.benefits if lives else tables["plasticity_benefit"].mean(axis=1)
-    tested = first.plastic and np.isfinite(benefits).all()
+    defined = _defined(tables["plasticity_benefit"])
+    benefit_p = np.nan
+    if first.plastic and len(defined):
+        of_runs = tables["plasticity_benefit"][:, defined].mean(axis=1)
+        benefit_p = sign_flip_test(lives.benefits(defined) if lives else of_runs)
     return Row(
         member.label,
         first.agent,
@@ -225,7 +231,7 @@ def _row(member: Member) -> Row:
         _figure(intact, lives, "intact"),
         figures,
         groups,
-        sign_flip_test(benefits) if tested else np.nan,
+        benefit_p,
         float(np.mean([e.intact["spikes_per_s"] for e in evaluations])),
         float(np.mean([e.intact["operations_per_s"] for e in evaluations])),
         member.born_naive,
@@ -271,12 +277,9 @@ class _OneRun:
 
         return over
 
-    @property
-    def benefits(self) -> NDArray[np.float64]:
-        """Mean benefit over the conditions of each episode, (episodes,)."""
-        if not self.evaluation.plastic:
-            return np.full(len(self.episodes), np.nan)
-        return np.mean([column["benefit"] for column in self._columns], axis=0)
+    def benefits(self, conditions: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the mean benefit over the conditions of these indices (k,), (episodes,)."""
+        return np.mean([self._columns[i]["benefit"] for i in conditions], axis=0)
 
     def _of(self, condition: str) -> dict[str, NDArray[np.float64]]:
         """Return what `_metric` needs of the lives of one condition, (episodes,) each."""
@@ -328,8 +331,7 @@ def _figure(table: NDArray[np.float64], lives: _OneRun | None, metric: str) -> F
 
     For a single run the interval is over its lives.
     """
-    # A metric may be undefined under some conditions (nothing to recover from): they are left out.
-    defined = np.flatnonzero(np.isfinite(table).all(axis=0))  # (k,)
+    defined = _defined(table)
     table = table[:, defined]
     if table.size == 0:
         return _NONE
@@ -341,6 +343,14 @@ def _figure(table: NDArray[np.float64], lives: _OneRun | None, metric: str) -> F
         return Figure(float(table.mean()), np.nan, np.nan, "")
     found = jackknife_interval(estimate, len(lives.episodes))
     return Figure(found.iqm, found.low, found.high, lives.unit if found.method != "none" else "")
+
+
+def _defined(table: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the conditions (k,) under which a metric (runs, conditions) is defined in all runs.
+
+    The others, such as those with nothing to recover from, are left out.
+    """
+    return np.flatnonzero(np.isfinite(table).all(axis=0))
 
 
 def _improvement(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:

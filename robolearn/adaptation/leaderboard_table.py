@@ -8,6 +8,7 @@ from rich.text import Text
 
 from robolearn.adaptation.interval_cover import cover_note
 from robolearn.adaptation.leaderboard import Leaderboard, Row
+from robolearn.adaptation.mean_freeze import MEAN_S
 from robolearn.adaptation.table import number, span, wide
 
 _GROUPS = {
@@ -52,6 +53,7 @@ def closing_lines(board: Leaderboard) -> list[str]:
         "retention  after / the intact twin's, 1 is as good as intact",
         "benefit    of plasticity: (live − frozen) under the shift − (live − frozen) intact",
         "p          of no benefit, by flips of sign over runs (over lives with one run)",
+        *frozen_lines(board),
     ]
     lines += cover_lines(board)
     others = [
@@ -78,6 +80,23 @@ def closing_lines(board: Leaderboard) -> list[str]:
         lines.append(f"gap closed, of the performance after from {ends}: {closed or 'no one else'}")
     if others:
         lines.append(f"P(a run of {board.rows[0].label} retains more): {', '.join(others)}")
+    return lines
+
+
+def frozen_lines(board: Leaderboard) -> list[str]:
+    """Return what those who can learn make after the onset: alive, and with learning stopped."""
+    lines = []
+    for row in board.rows:
+        alive, instant, mean = (
+            row.figures[f"{prefix}late_performance"].value
+            for prefix in ("", "frozen_", "mean_frozen_")
+        )
+        if math.isfinite(instant):
+            at_mean = f", at the mean of the {MEAN_S:g} s before {number(mean)}"
+            lines.append(
+                f"{row.label}: after {number(alive)}, frozen at the onset {number(instant)}"
+                f"{at_mean if math.isfinite(mean) else ''}"
+            )
     return lines
 
 

@@ -33,7 +33,8 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 _CODE = (
     *("worlds", "simulation.py", "shifts", "envs", "neurons", "plasticity", "agents"),
     *("lifetime.py", "adaptation/paired_lives.py", "adaptation/trial_clock.py"),
-    *("adaptation/cost.py", "definitions.py", "schema.py"),  # the last two read its figures
+    *("adaptation/mean_freeze.py", "adaptation/cost.py"),
+    *("definitions.py", "schema.py"),  # read its figures
 )
 _PACKAGES = ("mujoco", "numpy", "numba", "gymnasium")
 _TABLE = "CREATE TABLE IF NOT EXISTS lives (digest TEXT PRIMARY KEY, content BLOB NOT NULL)"

@@ -1,16 +1,21 @@
-"""Live every distinct life of a protocol once: disturbed, intact, and frozen from the onset on."""
+"""Live every distinct life of a protocol once: disturbed, intact, and frozen from the onset on.
+
+A plastic brain whose learned arrays can be written is frozen twice: at the instant of the onset,
+and at their mean over the `MEAN_S` before (not by trials, nor where the onset is birth).
+"""
 
 import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.adaptation.cost import CostMeter
 from robolearn.adaptation.life_cache import LifeCache, digest_of, surroundings
+from robolearn.adaptation.mean_freeze import MEAN_S, MeanFreeze
 from robolearn.adaptation.protocol import Condition, Protocol
 from robolearn.adaptation.trial_clock import TrialClock
 from robolearn.agents.protocol import Agent
@@ -21,8 +26,23 @@ from robolearn.worlds import World
 
 INTACT = "intact"
 
-# (condition or INTACT, episode, tick from which plasticity is frozen)
-Key = tuple[str, int, int]
+
+class Key(NamedTuple):
+    """One life: a condition or `INTACT`, an episode, and how plasticity ends.
+
+    Attributes:
+        condition: name.
+        episode: number.
+        frozen_from: tick from which plasticity is frozen.
+        at_mean: it is frozen at the mean of what was learned before, not at the instant.
+    """
+
+    condition: str
+    episode: int
+    frozen_from: int = NEVER
+    at_mean: bool = False
+
+
 # Lives that are done, all lives; a life that is under way counts with the part that was lived.
 Report = Callable[[float, int], None]
 
@@ -100,18 +120,25 @@ def plan_lives(
     world: World,
     tick: float,
     plastic: bool,
+    at_mean: bool,
 ) -> LifePlan:
-    """Draw what befalls each episode of each condition, and list every distinct life."""
+    """Draw what befalls each episode of each condition, and list every distinct life.
+
+    With `plastic` there are twins frozen at the instant of the onset, with `at_mean` those frozen
+    at the mean of the time before, too.
+    """
     shifts: dict[Key, tuple[ShiftPlan, ...]] = {}
     onsets = {c.name: np.zeros(len(seeds), np.int64) for c in conditions}
     for episode, seed in enumerate(seeds):
-        shifts[INTACT, episode, NEVER] = ()
+        shifts[Key(INTACT, episode)] = ()
         for condition in conditions:
             fixed, onset = condition.draw(world, int(seed), tick)
             onsets[condition.name][episode] = onset
-            for frozen_from in (NEVER, onset) if plastic else (NEVER,):
-                shifts[condition.name, episode, frozen_from] = fixed
-                shifts[INTACT, episode, frozen_from] = ()
+            ends: list[tuple[int, bool]] = [(NEVER, False)]
+            ends += [(onset, False)] * plastic + [(onset, True)] * (at_mean and onset > 0)
+            for frozen_from, mean in ends:
+                shifts[Key(condition.name, episode, frozen_from, mean)] = fixed
+                shifts[Key(INTACT, episode, frozen_from, mean)] = ()
     return LifePlan(shifts, onsets)
 
 
@@ -178,11 +205,15 @@ def _live_batch(
     """Live at most as many lives as `env` has individuals; return the arrays of each."""
     # A batch that is not full is filled up with copies of its last life: one env serves all.
     rows = [keys[min(i, len(keys) - 1)] for i in range(env.num_envs)]
-    frozen_from = np.array([frozen_from for *_, frozen_from in rows])
-    life_seeds = seeds[[episode for _, episode, _ in rows]]  # (n,)
+    frozen_from = np.array([key.frozen_from for key in rows])
+    life_seeds = seeds[[key.episode for key in rows]]  # (n,)
     agent, steps = subject.agent, env.max_episode_steps or 1
     cost = CostMeter(agent, env.num_envs, env.world.control_step_s)
     listeners: list[Callable[[Moment], None]] = [_Report(report, steps), cost]
+    at_mean = np.array([key.at_mean for key in rows])
+    if at_mean.any():
+        mean_steps = max(1, round(MEAN_S / env.world.control_step_s))
+        listeners.append(MeanFreeze(agent, frozen_from, at_mean, mean_steps))
     clock = None
     if protocol.trials is None:
         for row, key in enumerate(rows):
@@ -254,7 +285,11 @@ def _digests(
     plain = json.dumps(base)
     return {
         key: digest_of(
-            [plain, int(seeds[key[1]]), key[2], [shift.to_mapping() for shift in shifts]]
+            [
+                *(plain, int(seeds[key.episode]), key.frozen_from),
+                [shift.to_mapping() for shift in shifts],
+                *([f"at the mean of {MEAN_S} s"] if key.at_mean else []),
+            ]
         )
         for key, shifts in plan.shifts.items()
     }

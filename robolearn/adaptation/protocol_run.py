@@ -1,8 +1,9 @@
 """Run a protocol on one trained agent: disturbed lives, intact twins, and twins that stop learning.
 
-Every life under a condition has up to three companions with the same agent, seed and noise: its
-intact twin, and for a plastic agent the two lives, disturbed and intact, whose plasticity is frozen
-at the instant of the onset. Each distinct life is lived once, all of them in large batches.
+Every life under a condition has companions with the same agent, seed and noise: its intact twin,
+and for a plastic agent two lives, disturbed and intact, whose plasticity is frozen at the instant
+of the onset, and two that are frozen there at the mean of what was learned shortly before. Each
+distinct life is lived once, all of them in large batches.
 """
 
 from typing import Any
@@ -22,6 +23,7 @@ from robolearn.adaptation.metrics import (
 )
 from robolearn.adaptation.paired_lives import (
     INTACT,
+    Key,
     LifePlan,
     Lived,
     Report,
@@ -32,7 +34,7 @@ from robolearn.adaptation.paired_lives import (
 from robolearn.adaptation.protocol import SEEDS, Condition, Protocol
 from robolearn.adaptation.savings import forgetting, savings
 from robolearn.adaptation.windows import Windows, windows_of
-from robolearn.agents.protocol import Agent
+from robolearn.agents.protocol import Agent, learned_of
 from robolearn.envs.task import Task
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError
@@ -90,7 +92,8 @@ def evaluate(
     conditions = protocol.conditions(world, trained_on, alike_legs(agent, world))
     seeds = life_seeds(seed, SEEDS[protocol.seeds], 0, protocol.episodes)
     plastic, tick = agent.is_plastic, protocol.tick(world)
-    plan = plan_lives(conditions, seeds, world, tick, plastic)
+    at_mean = plastic and protocol.trials is None and _tells_learned(agent)
+    plan = plan_lives(conditions, seeds, world, tick, plastic, at_mean)
     task = _checked_task(env_name, options, agent, genome, protocol)
     subject = Subject(env_name, options, agent, genome, traits or {})
     lived = live_all(
@@ -101,7 +104,7 @@ def evaluate(
     by_trial = protocol.trials is not None
     slice_ticks = max(1, round(1 / (trace_hz * tick))) if trace_hz > 0 else 0
     slice_ticks = min(slice_ticks, 1) if by_trial else slice_ticks
-    intact = lived.rows([(INTACT, e, NEVER) for e in range(protocol.episodes)])
+    intact = lived.rows([Key(INTACT, e) for e in range(protocol.episodes)])
     return Evaluation(
         env=env_name,
         env_options=options,
@@ -131,6 +134,10 @@ def evaluate(
         software=describe_software(),
         command=command,
     )
+
+
+def _tells_learned(agent: Agent) -> bool:
+    return learned_of(agent, agent.new_state(1)) is not None
 
 
 def alike_legs(agent: Agent, world: World) -> dict[str, list[str]]:
@@ -186,7 +193,7 @@ def _windows(
 ) -> Windows:
     """Return where the lives of a condition are measured, in ticks of `tick`."""
     lives = [
-        [_span(fixed, world, tick) for fixed in plan.shifts[condition.name, episode, NEVER]]
+        [_span(fixed, world, tick) for fixed in plan.shifts[Key(condition.name, episode)]]
         for episode in range(len(plan.onset[condition.name]))
     ]
     return windows_of(lives, lived.performance.shape[1])
@@ -211,8 +218,8 @@ def _measure_condition(
     """Measure one condition against its companions; windows in ticks of `tick`."""
     onset = windows.onset
     episodes = range(len(onset))
-    shifted = lived.rows([(condition.name, e, NEVER) for e in episodes])
-    twin = lived.rows([(INTACT, e, NEVER) for e in episodes])
+    shifted = lived.rows([Key(condition.name, e) for e in episodes])
+    twin = lived.rows([Key(INTACT, e) for e in episodes])
     pairs = PairedLives(
         shifted.performance, twin.performance, windows, shifted.fall, tick, protocol.walks_above
     )
@@ -226,23 +233,49 @@ def _measure_condition(
         "early_performance": float(early_mean(shifted.performance, windows).mean()),
         "unstable_share": float(shifted.unstable.mean()),
         "reference_fall_rate": float(twin.fell.mean()),
-        "frozen_late_performance": np.nan,
-        "frozen_fall_rate": np.nan,
-        "plasticity_benefit": np.nan,
+        **_frozen_metrics(condition.name, lived, shifted, twin, windows, protocol.walks_above),
         "savings": savings(pairs, spans),
         "forgetting": forgetting(pairs, spans),
     }
-    if (condition.name, 0, int(onset[0])) in lived.row_of:
-        frozen = lived.rows([(condition.name, e, int(onset[e])) for e in episodes])
-        frozen_twin = lived.rows([(INTACT, e, int(onset[e])) for e in episodes])
-        late = [late_mean(x.performance, windows) for x in (shifted, frozen, twin, frozen_twin)]
-        metrics["frozen_late_performance"] = float(late[1].mean())
-        metrics["frozen_fall_rate"] = float(frozen.fell.mean())
-        metrics["plasticity_benefit"] = plasticity_benefit(*late)
     plans = [plan.to_mapping() for plan in condition.plans]
     return ConditionResult(
         condition.name, condition.group, condition.leg, condition.seen, plans, metrics
     )
+
+
+def _frozen_metrics(
+    condition: str,
+    lived: Lived,
+    shifted: Lived,
+    twin: Lived,
+    windows: Windows,
+    walks_above: float,
+) -> dict[str, float]:
+    """Measure one condition against its frozen twins; NaN for those that were not lived.
+
+    A benefit is NaN where frozen intact twins get nowhere: it would be what the shift costs, taken
+    from nothing, and say of a brain that lives by its plasticity that it is better off without.
+    """
+    metrics = {}
+    for at_mean, prefix, benefit in (
+        (False, "frozen", "plasticity_benefit"),
+        (True, "mean_frozen", "mean_plasticity_benefit"),
+    ):
+        ends = [(e, int(onset), at_mean) for e, onset in enumerate(windows.onset)]
+        metrics |= dict.fromkeys(
+            (f"{prefix}_late_performance", f"{prefix}_fall_rate", benefit), float("nan")
+        )
+        if any(Key(condition, *end) not in lived.row_of for end in ends):
+            continue
+        frozen, frozen_twin = (
+            lived.rows([Key(name, *end) for end in ends]) for name in (condition, INTACT)
+        )
+        late = [late_mean(x.performance, windows) for x in (shifted, frozen, twin, frozen_twin)]
+        metrics[f"{prefix}_late_performance"] = float(late[1].mean())
+        metrics[f"{prefix}_fall_rate"] = float(frozen.fell.mean())
+        if late[3].mean() > walks_above:
+            metrics[benefit] = plasticity_benefit(*late)
+    return metrics
 
 
 def _records(
@@ -260,11 +293,11 @@ def _records(
         for episode, (onset, begin, end) in enumerate(ticks.tolist()):
             for name in (INTACT, condition):
                 wanted[name, episode, onset, begin, end, False] = its.of(episode)
-                if (name, episode, onset) in lived.row_of:
+                if Key(name, episode, onset) in lived.row_of:
                     wanted[name, episode, onset, begin, end, True] = its.of(episode)
     records = []
     for (name, episode, onset, begin, end, frozen), own in wanted.items():
-        life = lived.rows([(name, episode, onset if frozen else NEVER)])
+        life = lived.rows([Key(name, episode, onset if frozen else NEVER)])
         curve = life.performance
         records.append(
             LifeRecord(

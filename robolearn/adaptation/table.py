@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from robolearn.adaptation.evaluation import Evaluation
+from robolearn.adaptation.mean_freeze import MEAN_S
 from robolearn.adaptation.protocol import SEEN
 from robolearn.adaptation.statistics import Interval, interval
 from robolearn.errors import UserError
@@ -27,8 +28,17 @@ _LEGEND = (
     ("drop", "share lost in the first tenth of a life after the onset"),
     ("falls", "share of the disturbed lives that ended in a fall"),
     ("recovery", "median time to make good 90 % of the drop; share that did"),
-    ("frozen", "performance after, with plasticity stopped at the onset"),
-    ("benefit", "plasticity benefit: (live − frozen) disturbed − (live − frozen) intact"),
+    (
+        "frozen",
+        "performance after, with plasticity stopped at the onset: as it was at that instant, and,\n"
+        f"where it could be, at its mean over the {MEAN_S:g} s before, for synapses may swing\n"
+        "with the gait",
+    ),
+    (
+        "benefit",
+        "plasticity benefit: (live − frozen) disturbed − (live − frozen) intact, of the first\n"
+        f"kind; {_ABSENT} where frozen intact twins get nowhere",
+    ),
 )
 _SUMMARISED = (
     "retention",
@@ -40,7 +50,9 @@ _SUMMARISED = (
     "adaptation",
     "recovered_share",
     "frozen_late_performance",
+    "mean_frozen_late_performance",
     "plasticity_benefit",
+    "mean_plasticity_benefit",
 )
 
 
@@ -276,7 +288,11 @@ def _cells(metrics: dict[str, float], recovery: str) -> list[str]:
         number(metrics["drop"]),
         f"{metrics['fall_rate']:.0%}",
         recovery,
-        number(metrics["frozen_late_performance"]),
+        " ".join(
+            number(metrics[f"{prefix}_late_performance"])
+            for prefix in ("frozen", "mean_frozen")
+            if prefix == "frozen" or math.isfinite(metrics[f"{prefix}_late_performance"])
+        ),
         number(metrics["plasticity_benefit"], "+.2f"),
     ]
 
@@ -317,4 +333,4 @@ def _unstable(evaluation: Evaluation) -> str:
 
 def _legend(names: Iterable[str]) -> list[str]:
     meanings = dict(_LEGEND)
-    return [f"{name:<10}{meanings[name]}" for name in names]
+    return [f"{name:<10}{meanings[name]}".replace("\n", "\n" + " " * 10) for name in names]

@@ -241,6 +241,10 @@ class Hebbian:
     def finish(self, state: HebbianState, feedback: Feedback, ids: NDArray[np.int64]) -> None:
         """Hand over the last reward: the ABCD rule does not see rewards."""
 
+    def learned(self, state: HebbianState) -> dict[str, Float]:
+        """Return the live weights of all layers."""
+        return {"weights": state.weights}
+
     def traces(self, state: HebbianState) -> dict[str, Trace]:
         """Return what to plot: the weights of every layer."""
         n = len(state.weights)

@@ -28,6 +28,7 @@ from robolearn.agents.protocol import (
     Spikes,
     Trace,
     graded_operations_of,
+    learned_of,
     learns_by_trial,
     spikes_of,
     traces_of,
@@ -98,6 +99,13 @@ class Modular:
     def finish(self, state: Any, feedback: Feedback, ids: NDArray[np.int64]) -> None:
         """Hand over the last reward of the individuals `ids`."""
         self.module.finish(state, self._to_copies(feedback), self._rows(ids))
+
+    def learned(self, state: Any) -> dict[str, Float] | None:
+        """Return what the modules learned, live, (n, L, ...)."""
+        own = learned_of(self.module, state)
+        if own is None:
+            return None
+        return {name: v.reshape(-1, self.copies, *v.shape[1:]) for name, v in own.items()}
 
     def traces(self, state: Any) -> dict[str, Trace]:
         """Return what the modules declare, all copies of an individual side by side."""

@@ -249,6 +249,10 @@ class Neuromodulated:
     ) -> None:
         """Hand over the last reward: a life that has ended has no use for it."""
 
+    def learned(self, state: NeuromodulatedState) -> dict[str, Float]:
+        """Return H, the live plastic part of the weights."""
+        return {"trace": state.trace}
+
     def traces(self, state: NeuromodulatedState) -> dict[str, Trace]:
         """Return what to plot: the hidden units, and, if it can learn, what it makes of them."""
         spiking = self.hyper.neuron == "spiking"

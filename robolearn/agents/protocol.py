@@ -186,6 +186,16 @@ def traces_of(agent: Agent, state: Any) -> dict[str, Trace]:
     return {} if declared is None else declared(state)
 
 
+def learned_of(agent: Agent, state: Any) -> dict[str, NDArray[np.float32]] | None:
+    """Return the live arrays (n, ...) of `state` that learning in life changes, by name.
+
+    Writing to them sets what was learned. That is the agent's method `learned(state)`, which a kind
+    may leave out: then None.
+    """
+    declared = getattr(agent, "learned", None)
+    return None if declared is None else declared(state)
+
+
 def graded_operations_of(agent: Agent) -> int:
     """Return the synaptic operations of a brain without spikes in a control step.
 

@@ -298,6 +298,14 @@ class Spiking:
     def finish(self, state: SpikingState, feedback: Feedback, ids: NDArray[np.int64]) -> None:
         """Hand over the last reward: these rules do not see rewards."""
 
+    def learned(self, state: SpikingState) -> dict[str, Float]:
+        """Return the live weights and thresholds."""
+        return {
+            "hidden.weight": state.hidden_weight,
+            "readout.weight": state.readout_weight,
+            "threshold": state.threshold,
+        }
+
     def traces(self, state: SpikingState) -> dict[str, Trace]:
         """Return what to plot: firing rates, and what of weights and thresholds can change."""
         n = len(state.output)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 
 from robolearn.adaptation.leaderboard import Figure, Leaderboard, Row
-from robolearn.adaptation.leaderboard_table import cover_lines, mark
+from robolearn.adaptation.leaderboard_table import cover_lines, frozen_lines, mark
 from robolearn.report.svg import told
 
 _NOTHING = "<td>–</td>"
@@ -92,7 +92,7 @@ def notes(board: Leaderboard) -> list[str]:
         "Sorted by the performance under the shifts in the last quarter of life, or before they "
         "end; in brackets 95 % intervals. p: of no benefit of plasticity, by flips of sign. "
         "Spikes and synaptic operations: of a brain, per second of intact life. "
-        + ". ".join(cover_lines(board))
+        + ". ".join([*frozen_lines(board), *cover_lines(board)])
         + ".",
         *more,
     ]
