@@ -1,4 +1,4 @@
-"""Simulate how often the 95 % intervals over 3, 5 and 10 training runs hold the true IQM.
+"""Simulate how often the 95 % intervals over 3 to 10 training runs hold the true IQM.
 
 Each experiment draws the figures of the runs of one recipe, and asks whether the interval of
 `robolearn.adaptation.statistics.interval` holds the IQM of the population:
@@ -16,7 +16,7 @@ import numpy as np
 from robolearn.adaptation.statistics import coverage, iqm
 from robolearn.exits import run_program
 
-RUNS = (3, 5, 10)
+RUNS = (3, 4, 5, 6, 7, 8, 9, 10)
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 
 # Shapes of the figure of a run, (runs,).

@@ -12,7 +12,7 @@ from robolearn.adaptation.trial_clock import TrialClock
 from robolearn.config import load_config
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError
-from robolearn.lifetime import NEVER, Moment
+from robolearn.lifetime import NEVER, Moment, live
 from robolearn.shifts import parse_shifts
 from robolearn.worlds import load_world
 from robolearn.zoo import build_agent, make_env
@@ -81,3 +81,28 @@ def test_shifts_that_no_clock_of_trials_can_time_are_refused(env, text, message)
     assert str(caught.value).startswith(f"{text}: protocol reversal (own shifts) counts time in")
     in_seconds = dataclasses.replace(own, trials=None, life_s=60.0)
     assert in_seconds.conditions(load_world(env))
+
+
+def test_who_is_frozen_after_some_trials_has_learned_from_the_last_of_them():
+    config = load_config("tmaze_reward_hebbian")
+    env = make_env(config, 2, 40.0)
+    agent = build_agent(config, env)
+    frozen_from = np.array([3, NEVER])  # twins but for that
+    clock = TrialClock(env.world, [(), ()], np.array([0, 0]), frozen_from, TRIALS)
+    weights, ended = [], []
+
+    def listen(moment: Moment) -> None:
+        clock(moment)
+        weights.append(moment.state.weight.copy())
+        ended.append(moment.infos["trial_end"][0])
+
+    genomes = np.zeros((2, agent.genome.size), np.float32)
+    live(
+        env, agent, agent.express(genomes), [0, 0],
+        frozen_from=clock.frozen_from_step, listener=listen,
+    )  # fmt: skip
+    third = np.flatnonzero(ended)[2]
+    np.testing.assert_array_equal(*weights[third + 1])
+    assert (weights[third + 1] != weights[third]).any()  # the lesson of the third trial
+    assert (weights[-1][1] != weights[-1][0]).any()
+    np.testing.assert_array_equal(weights[-1][0], weights[third + 1][0])

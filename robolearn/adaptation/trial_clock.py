@@ -25,7 +25,7 @@ class TrialClock:
         world: of the lives.
         plans: of each row, with onsets and ends counted in trials.
         seeds: (n,) of the lives.
-        frozen_from: (n,) number of trials after which each brain no longer learns.
+        frozen_from: (n,) number of trials after whose lessons each brain no longer learns.
         trials: of a life.
 
     Attributes:
@@ -64,7 +64,8 @@ class TrialClock:
                 self.score[row, trial] = moment.infos["trial_score"][row]
             self._done[row] += 1
             if self._done[row] == self._frozen_from[row]:
-                self.frozen_from_step[row] = moment.step + 1
+                # What this trial brought is heard, and learned from, in the step that follows it.
+                self.frozen_from_step[row] = moment.step + 2
             self._change(moment, row)
 
     def _change(self, moment: Moment, row: int) -> None:
