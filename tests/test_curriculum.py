@@ -12,7 +12,7 @@ from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.errors import UserError
 from robolearn.learning import curriculum
 from robolearn.learning.curriculum import FEW_FALLS, MANY_FALLS, STEP, Curriculum
-from robolearn.shifts import ShiftPlan, happening, parse_shifts
+from robolearn.shifts import ShiftPlan, onsets_s, parse_shifts
 from robolearn.worlds import load_world
 from robolearn.zoo import load_trained
 
@@ -33,6 +33,7 @@ SHORTER = {
 }
 PUSHED = {"kind": "friction", "probability": 0.3}
 LIVES = np.arange(400)
+WHOLE = np.full(len(LIVES), 10.0)  # s
 
 
 def test_a_severity_lies_between_both_ends():
@@ -63,7 +64,7 @@ def test_what_happens_is_what_the_bodies_meet():
     env = RobotVectorEnv("quadruped", len(LIVES), shifts=list(plans), max_episode_steps=10)
     env.reset(seed=[int(seed) for seed in LIVES])
     met = [{shift.kind for shift in env.schedule.shifts_of(row)} for row in range(len(LIVES))]
-    happened = happening(plans, env.world, LIVES)
+    happened = np.isfinite(onsets_s(plans, env.world, LIVES))
     expected = [[plan.kind in kinds for plan in plans] for kinds in met]
     np.testing.assert_array_equal(happened, expected)
     assert 0.4 < happened[:, 0].mean() < 0.6
@@ -78,12 +79,12 @@ def test_a_severity_follows_the_falls_of_its_own_lives(falls: float, change: flo
     env, plans = RobotVectorEnv("quadruped", 1), parse_shifts([WEAKER, PUSHED, SHORTER])
     growing = Curriculum(plans)
     growing.severities[[0, 2]] = 0.5
-    weak = happening(plans, env.world, LIVES)[:, 0]
+    weak = np.isfinite(onsets_s(plans, env.world, LIVES)[:, 0])
     fell = np.full(len(LIVES), falls < 0.5)
     rows = np.flatnonzero(weak)[: 20 * (weak.sum() // 20)]
     lives = np.concatenate([rows, np.flatnonzero(~weak)])
     fell[rows] = np.arange(len(rows)) < round(falls * len(rows))
-    told = growing.follow(0, env, lives, fell[lives])
+    told = growing.follow(0, env, lives, fell[lives], WHOLE[lives])
     assert growing.severities[0] == pytest.approx(0.5 + change)
     assert growing.severities[1] == 1.0
     assert told["severity/0_motor_gain"] == 0.5
@@ -102,22 +103,37 @@ def test_falls_are_those_of_the_lives_that_the_bodies_met():
         any(shift.kind == "limb_damage" for shift in env.schedule.shifts_of(row))
         for row in range(len(LIVES))
     ]
-    told = growing.follow(0, env, LIVES, np.array(shortened))
+    told = growing.follow(0, env, LIVES, np.array(shortened), WHOLE)
     assert told["falls_under/1_limb_damage"] == 1.0
     assert told["falls_under/0_motor_gain"] < 0.7
+
+
+def test_a_fall_before_the_onset_is_not_the_shifts():
+    """A fifth of the lives are over at 1 s, most of them before their onset."""
+    plans = parse_shifts([{**WEAKER, "onset_s": {"uniform": [0.5, 5.0]}}])
+    growing = Curriculum(plans)
+    env = RobotVectorEnv("quadruped", 1)
+    onset = onsets_s(plans, env.world, LIVES)[:, 0]
+    assert 0.5 < onset[np.isfinite(onset)].min() < 0.6
+    early = len(LIVES) // 5
+    lived_s = np.where(np.arange(len(LIVES)) < early, 1.0, 10.0)
+    told = growing.follow(0, env, LIVES, lived_s < 10, lived_s)
+    met = np.isfinite(onset) & (onset <= lived_s)
+    assert told["falls_under/0_motor_gain"] == pytest.approx(met[:early].sum() / met.sum())
+    assert told["falls_under/0_motor_gain"] < 0.05
 
 
 def test_a_severity_ends_at_both_ends_and_waits_for_its_stage():
     env = RobotVectorEnv("quadruped", 1)
     growing = Curriculum(parse_shifts([WEAKER, {**SHORTER, "iterations": [5, None]}]))
     nobody, everybody = np.zeros(len(LIVES), np.bool_), np.ones(len(LIVES), np.bool_)
-    growing.follow(0, env, LIVES, everybody)
+    growing.follow(0, env, LIVES, everybody, WHOLE)
     np.testing.assert_array_equal(growing.severities, [0.0, 0.0])
     for _ in range(round(1 / STEP) + 5):
-        growing.follow(0, env, LIVES, nobody)
+        growing.follow(0, env, LIVES, nobody, WHOLE)
     np.testing.assert_array_equal(growing.severities, [1.0, 0.0])
     assert len(growing.at(0)) == 1
-    growing.follow(5, env, LIVES, nobody)
+    growing.follow(5, env, LIVES, nobody, WHOLE)
     assert growing.severities[1] == STEP
 
 

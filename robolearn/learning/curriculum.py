@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robolearn.envs.vector_env import RobotVectorEnv
-from robolearn.shifts import ShiftPlan, happening, plans_at
+from robolearn.shifts import ShiftPlan, onsets_s, plans_at
 
-# Shares of falls in the lives that a shift happens in: up to the first it grows, above the other
+# Shares of falls in the lives that meet a shift: up to the first it grows, above the other
 # it shrinks. Around a half, since there the lives of a pair differ most.
 FEW_FALLS, MANY_FALLS = 0.4, 0.6
 STEP = 0.01  # of severity, a generation
@@ -17,7 +17,7 @@ class Curriculum:
 
     A plan that has a `mildest` form begins with it, at severity 0, and comes to its own values at
     severity 1. After each generation in which it may happen, its severity rises by `STEP` if at
-    most `FEW_FALLS` of the lives in which it happened ended in a fall, and sinks by as much if more
+    most `FEW_FALLS` of the lives that met it ended in a fall, and sinks by as much if more
     than `MANY_FALLS` did: every shift stays where about half of its lives end in a fall, and
     genomes differ most. It is the automatic domain randomisation of Akkaya et al. 2019 (arXiv
     1910.07113), with falls for its measure and a severity for each shift in place of a boundary for
@@ -45,8 +45,11 @@ class Curriculum:
         env: RobotVectorEnv,
         seeds: NDArray[np.int64],
         fell: NDArray[np.bool_],
+        lived_s: NDArray[np.float64],
     ) -> dict[str, float]:
         """Change the severities after the lives of `seeds` (n,), of which `fell` (n,) ended in one.
+
+        A life that was over (`lived_s`, (n,)) before a shift began says nothing about it.
 
         Returns:
             For a log: the severity that each growing shift had, and the share of falls under it.
@@ -55,8 +58,8 @@ class Curriculum:
         rows = self._rows(generation)
         if not any(self.plans[i].mildest for i in rows):
             return told
-        happened = happening(self.at(generation), env.world, seeds)
-        for i, lives in zip(rows, happened.T, strict=True):
+        met = onsets_s(self.at(generation), env.world, seeds) <= lived_s[:, None]
+        for i, lives in zip(rows, met.T, strict=True):
             if not self.plans[i].mildest or not lives.any():
                 continue
             falls = float(fell[lives].mean())

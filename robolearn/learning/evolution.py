@@ -119,7 +119,8 @@ class Evolution:
         count = population * self.lifetimes // alike
         seeds = np.tile(life_seeds(self.seed, TRAINING, index, count), alike)
         lives = self._live(genomes, seeds, self.curriculum.at(index))
-        severities = self.curriculum.follow(index, self.env, seeds, lives.fell)
+        lived_s = lives.steps * self.env.world.control_step_s
+        severities = self.curriculum.follow(index, self.env, seeds, lives.fell, lived_s)
         rewards = lives.total_reward.reshape(population, self.lifetimes)
         fitness = rewards.mean(axis=1)
         self.strategy.tell(pair_ranks(rewards) if self.common_lives == "pair" else fitness)

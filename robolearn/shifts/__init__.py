@@ -25,7 +25,7 @@ from robolearn.shifts.channel import Stack
 from robolearn.shifts.interface import Interface
 from robolearn.shifts.plan import (
     ShiftPlan,
-    happening,
+    onsets_s,
     parse_shift,
     parse_shifts,
     plans_at,
@@ -42,8 +42,8 @@ __all__ = [
     "ShiftPlan",
     "ShiftState",
     "Stack",
-    "happening",
     "make_shift",
+    "onsets_s",
     "parse_shift",
     "parse_shifts",
     "plans_at",

@@ -167,14 +167,15 @@ def plans_at(plans: Iterable[ShiftPlan], iteration: int) -> tuple[ShiftPlan, ...
     )
 
 
-def happening(
+def onsets_s(
     plans: Iterable[ShiftPlan], world: World, seeds: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Return (n, plans): whether each of `plans` happens in the lives of `seeds` (n,)."""
+) -> NDArray[np.float64]:
+    """Return (n, plans) when each of `plans` begins in the lives of `seeds` (n,), s; inf: never."""
     plans = tuple(plans)
     rngs = [shift_rng(int(seed)) for seed in seeds]
-    drawn = [[plan.draw(world, rng) is not None for plan in plans] for rng in rngs]
-    return np.array(drawn, np.bool_).reshape(len(seeds), len(plans))
+    drawn = [[plan.draw(world, rng) for plan in plans] for rng in rngs]
+    onsets = [[np.inf if case is None else case[1] for case in row] for row in drawn]
+    return np.array(onsets, np.float64).reshape(len(seeds), len(plans))
 
 
 def check_together(plans: tuple[ShiftPlan, ...], world: World) -> None:
