@@ -45,7 +45,7 @@ class Curriculum:
         env: RobotVectorEnv,
         seeds: NDArray[np.int64],
         fell: NDArray[np.bool_],
-        lived_s: NDArray[np.float64],
+        lived_s: NDArray[np.floating],
     ) -> dict[str, float]:
         """Change the severities after the lives of `seeds` (n,), of which `fell` (n,) ended in one.
 
