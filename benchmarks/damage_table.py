@@ -18,12 +18,10 @@ import numpy as np
 from robolearn.adaptation.statistics import interval
 from robolearn.exits import run_program
 
-# Files of older commits lack the frozen twins' performance.
-FROZEN = "frozen_late_performance"
-METRICS = (
-    *("retention", "fall_rate", "late_performance", "late_reference", FROZEN),
-    "plasticity_benefit",
-)
+# Files of older commits lack what frozen twins did, those frozen at the mean above all.
+FROZEN = ("frozen_late_performance", "mean_frozen_late_performance")
+BENEFITS = ("plasticity_benefit", "mean_plasticity_benefit")
+METRICS = ("retention", "fall_rate", "late_performance", "late_reference", *FROZEN, *BENEFITS)
 
 
 def main() -> None:
@@ -67,9 +65,9 @@ def rows(runs: list[dict]) -> dict[str, list[float]]:
         for value in dict.fromkeys(condition[key] for condition in conditions):
             means(value, [i for i, c in enumerate(conditions) if c[key] == value])
     means("all", list(range(len(conditions))))
-    for metric in ("fall_rate", "late_performance", FROZEN, "plasticity_benefit"):
+    for metric in ("fall_rate", "late_performance", *FROZEN, *BENEFITS):
         values = [[condition.get(metric) for condition in run["conditions"]] for run in runs]
-        if None not in values[0]:
+        if not any(None in of_run for of_run in values):
             table[metric] = np.mean(values, axis=1).tolist()
     return table
 
