@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 from trot import Trot, condition, run
 
 from robolearn.adaptation.leaderboard import Member, make_leaderboard
@@ -41,7 +42,7 @@ class SwingingTrot(Trot):
         return super().act(parameters, state, observation, feedback) * (effective == 1.0)
 
 
-def lived(agent, listen=None, frozen_from=STEPS):
+def lived(agent, listen=None, frozen_from: ArrayLike = STEPS):
     """Return the learned arrays after every step of three lives, {name: (T, n, ...)}."""
     env = RobotVectorEnv("quadruped", 3, max_episode_steps=STEPS, autoreset_mode="Disabled")
     rng = np.random.default_rng(0)
@@ -51,7 +52,7 @@ def lived(agent, listen=None, frozen_from=STEPS):
     def listener(moment):
         if listen is not None:
             listen(moment)
-        for name, values in learned_of(agent, moment.state).items():
+        for name, values in (learned_of(agent, moment.state) or {}).items():
             seen.setdefault(name, []).append(values.copy())
 
     live(env, agent, agent.express(genomes), [0, 1, 2], frozen_from=frozen_from, listener=listener)
