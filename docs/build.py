@@ -225,7 +225,8 @@ def write_protocols() -> str:
     text = (
         "# Protocols\n\n`robolearn evaluate AGENT --protocol NAME`. Every life has an intact twin "
         "of the same seed, and, if the brain is plastic, one that is frozen at the onset as it is "
-        "then, and one that is frozen there at the mean of what it learned in the 2 s before. The "
+        "then, and one that is frozen there at the mean of what it learned in the 2 s before (not "
+        "where time is counted in trials, nor at birth). The "
         "figures are explained [here](api/adaptation.md).\n"
     )
     for path in sorted((data_folder("configs") / "protocols").glob("*.yaml")):

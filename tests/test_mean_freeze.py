@@ -115,6 +115,8 @@ def test_a_swing_that_an_instant_would_catch_is_averaged_out():
     assert metrics["mean_frozen_late_performance"] > 0.9 * metrics["late_performance"]
     assert metrics["mean_plasticity_benefit"] == pytest.approx(0, abs=1e-6)
     assert math.isnan(metrics["plasticity_benefit"])
+    fallen = condition(evaluation, LIMP).metrics  # which no plasticity saves
+    assert fallen["mean_plasticity_benefit"] == pytest.approx(0, abs=0.1 * fallen["late_reference"])
     board = make_leaderboard([Member("swinging", [evaluation], ["runs/swinging"])])
     after, instant, mean = (
         np.mean([c.metrics[f"{prefix}late_performance"] for c in evaluation.conditions])
@@ -129,6 +131,17 @@ def test_a_swing_that_an_instant_would_catch_is_averaged_out():
 def test_from_birth_there_is_no_mean():
     evaluation = run(SwingingTrot(), shifts=("motor_gain:all:1",), its={"onset": "birth"})
     assert math.isnan(evaluation.conditions[0].metrics["mean_frozen_late_performance"])
+
+
+def test_a_leaderboard_sets_no_mean_over_some_conditions_beside_one_over_all():
+    timed = ("motor_gain:all:1@0s", "motor_gain:all:1@1s")
+    evaluation = run(SwingingTrot(), shifts=timed)
+    told = [math.isfinite(c.metrics["mean_frozen_late_performance"]) for c in evaluation.conditions]
+    assert sorted(told) == [False, True]
+    board = make_leaderboard([Member("swinging", [evaluation], ["runs/swinging"])])
+    (line,) = frozen_lines(board)
+    assert "frozen at the onset" in line
+    assert "mean" not in line
 
 
 def test_brains_that_do_not_tell_what_they_learned_have_the_instant_alone(learned):

@@ -31,7 +31,7 @@ from robolearn.adaptation.statistics import (
 
 # Of the metrics of a condition, those that a leaderboard ranks and shows.
 SHOWN = ("late_performance", "retention", "fall_rate", "plasticity_benefit")
-# Of those that `recovery` and `savings` tell, defined under some conditions alone.
+# What the lines under it and its JSON tell beside, defined under some conditions alone.
 EXTRA = (
     *("drop", "adaptation", "recovered_share", "savings", "forgetting", "late_reference"),
     *("frozen_late_performance", "mean_frozen_late_performance", "mean_plasticity_benefit"),

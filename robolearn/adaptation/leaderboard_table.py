@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -84,19 +85,24 @@ def closing_lines(board: Leaderboard) -> list[str]:
 
 
 def frozen_lines(board: Leaderboard) -> list[str]:
-    """Return what those who can learn make after the onset: alive, and with learning stopped."""
+    """Return what those who can learn make after the onset: alive, and with learning stopped.
+
+    A twin that was not lived under every condition is left out: it would stand beside other lives.
+    """
+    twins = {
+        "frozen_late_performance": "frozen at the onset",
+        "mean_frozen_late_performance": f"at the mean of the {MEAN_S:g} s before",
+    }
     lines = []
     for row in board.rows:
-        alive, instant, mean = (
-            row.figures[f"{prefix}late_performance"].value
-            for prefix in ("", "frozen_", "mean_frozen_")
-        )
-        if math.isfinite(instant):
-            at_mean = f", at the mean of the {MEAN_S:g} s before {number(mean)}"
-            lines.append(
-                f"{row.label}: after {number(alive)}, frozen at the onset {number(instant)}"
-                f"{at_mean if math.isfinite(mean) else ''}"
-            )
+        frozen = [
+            f"{how} {number(row.figures[metric].value)}"
+            for metric, how in twins.items()
+            if np.isfinite(row.table(metric)).all()
+        ]
+        if frozen:
+            alive = number(row.figures["late_performance"].value)
+            lines.append(f"{row.label}: after {alive}, {', '.join(frozen)}")
     return lines
 
 
