@@ -1,15 +1,18 @@
 """Neurons do what their docstrings claim."""
 
+import importlib
 import importlib.util
 import math
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
 import pytest
-from numba.np.ufunc.parallel import threading_layer
 
 from robolearn.neurons import compilation
 from robolearn.neurons.encoder import INPUT_LIMIT, encode, signed_current
@@ -24,6 +27,7 @@ from robolearn.neurons.lif import (
 )
 from robolearn.neurons.noise import draw_keys, normal_at
 from robolearn.neurons.rate import logistic, rate_layer
+from robolearn.plasticity.stdp import learn_stdp
 
 F = np.float32
 TAU_S = 0.02
@@ -156,12 +160,96 @@ def test_fast_math_keeps_nan_and_infinity():
 
 
 @pytest.mark.skipif("NUMBA_THREADING_LAYER" in os.environ, reason="the user chose a layer")
-def test_threads_do_not_spin_between_kernels():
+@pytest.mark.skipif(numba.get_num_threads() == 1, reason="no second thread")
+def test_threads_sleep_between_kernels():
     fill = compilation.kernel(_fill)
-    out = np.zeros(8)
-    fill(out)
-    assert out.tolist() == list(range(8))
-    assert threading_layer() == "workqueue"
+    out = np.zeros(2_000_000)
+    busy_s = []
+    for _ in range(6):
+        fill(out)
+        before = time.process_time()
+        time.sleep(0.02)
+        busy_s.append(time.process_time() - before)
+    assert out[-1] == len(out) - 1
+    assert min(busy_s) < 0.002
+
+
+@pytest.mark.parametrize("policy", [None, "ACTIVE"])
+def test_kernels_run_without_openmp_and_leave_its_policy_to_others(monkeypatch, policy):
+    def no_library(name):
+        raise ImportError(name)
+
+    monkeypatch.delenv("NUMBA_THREADING_LAYER", raising=False)
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if policy:
+        monkeypatch.setenv("OMP_WAIT_POLICY", policy)
+    monkeypatch.setattr(compilation.config, "THREADING_LAYER", "nothing yet")
+    compilation.choose_threads()
+    assert compilation.config.THREADING_LAYER in {"omp", "workqueue"}
+    monkeypatch.setattr(importlib, "import_module", no_library)
+    compilation.choose_threads()
+    assert compilation.config.THREADING_LAYER == "workqueue"
+    assert os.environ.get("OMP_WAIT_POLICY") == policy
+
+
+def test_the_users_threading_layer_stays(monkeypatch):
+    monkeypatch.setenv("NUMBA_THREADING_LAYER", "tbb")
+    monkeypatch.setattr(compilation.config, "THREADING_LAYER", "as it was")
+    compilation.choose_threads()
+    assert compilation.config.THREADING_LAYER == "as it was"
+
+
+_FORK = """
+import os, sys
+import numba, numpy as np
+from robolearn.neurons.compilation import kernel
+
+@kernel
+def square(out):
+    for i in numba.prange(out.shape[0]):
+        out[i] = i * i
+
+out = np.zeros(2_000_000)  # enough for several threads
+square(out)
+child = os.fork()
+if not child:
+    out[:] = 0
+    square(out)
+    os._exit(0 if out[1000] == 1_000_000 else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_child_forked_after_a_kernel_ran_can_run_it_too(tmp_path):
+    script = tmp_path / "fork.py"
+    script.write_text(_FORK)
+    subprocess.run([sys.executable, script], check=True, timeout=120)
+
+
+@pytest.mark.parametrize("silent", ["pre", "post"])
+def test_traces_of_silent_units_reach_zero(silent):
+    one, none = np.ones(1, F), np.zeros(1, F)
+    trace = F(1)
+    pre_trace, post_trace, weight = np.ones(1, F), np.ones(1, F), np.zeros((1, 1), F)
+    coefficients = np.ones((2, 1, 1), F)
+    pre, post = (none, one) if silent == "pre" else (one, none)
+    slow = decay(0.005, 0.2)
+    for _ in range(4000):
+        trace = F(filter_spike(F(trace), F(0), slow))
+        learn_stdp(
+            weight, pre, post, pre_trace, post_trace, coefficients, slow, slow, True, True, F(1)
+        )
+    assert trace == 0
+    assert (pre_trace if silent == "pre" else post_trace).tolist() == [0]
+    assert math.isnan(filter_spike(F(np.nan), F(0), slow))
+
+
+def test_a_fading_trace_is_exact_until_it_is_negligible():
+    rho, adaptation, expected = decay(0.005, 0.2), F(1), F(1)
+    while expected > 1e-19:
+        adaptation, expected = F(adapt(adaptation, F(0), rho)), F(rho * expected)
+        assert adaptation == expected
 
 
 def test_kernel_without_a_cache_warns_once_and_still_works(monkeypatch):

@@ -5,6 +5,7 @@
 """
 
 import functools
+import importlib
 import os
 import threading
 import warnings
@@ -22,12 +23,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 # delete the tests that keep a NaN observation from poisoning a brain.
 FAST_MATH = {"contract", "reassoc", "arcp", "nsz"}
 
-# numba's OpenMP layer spins after every parallel region and starves the threads of the physics.
-if "NUMBA_THREADING_LAYER" not in os.environ:
-    config.THREADING_LAYER = "workqueue"  # pyright: ignore[reportAttributeAccessIssue]
-
 # The workqueue layer aborts the whole process when two Python threads launch kernels at once.
 _one_launch_at_a_time = threading.RLock()
+_launched_in: int | None = None  # the process whose threads run kernels
 _warned = False
 
 # To wake a thread costs tens of microseconds on an idle machine, milliseconds on a busy one; half
@@ -45,7 +43,8 @@ def kernel(function: F) -> F:
 
     It uses no more threads than its work deserves, and never more than `numba.set_num_threads`
     allows; results do not depend on their number. Without a writable cache directory it is compiled
-    anew in every process, after one warning.
+    anew in every process, after one warning; so is it, for one thread, in a process forked from one
+    that ran kernels, whose threads a child does not have.
     """
     options: dict[str, Any] = {"parallel": True, "fastmath": FAST_MATH}
     try:
@@ -57,9 +56,16 @@ def kernel(function: F) -> F:
         _warn_once()
         dispatcher = numba.njit(**options)(function)
 
+    serial = compiled(function)
+
     @functools.wraps(function)
     def launch(*arguments: Any) -> Any:
+        global _launched_in  # noqa: PLW0603
         with _one_launch_at_a_time:
+            if _launched_in is None:
+                _launched_in = os.getpid()
+            if os.getpid() != _launched_in:
+                return serial(*arguments)
             allowed = numba.get_num_threads()
             numbers = sum(getattr(argument, "size", 0) for argument in arguments)
             numba.set_num_threads(min(allowed, 1 + numbers // _NUMBERS_PER_THREAD))
@@ -69,6 +75,31 @@ def kernel(function: F) -> F:
                 numba.set_num_threads(allowed)
 
     return launch  # pyright: ignore[reportReturnType]
+
+
+def choose_threads() -> None:
+    """Let numba's kernels run on OpenMP where it can be had, else on numba's own workqueue.
+
+    The thread that launches a kernel takes its share of the work in OpenMP, but only waits in the
+    workqueue. OpenMP's threads must sleep between kernels: by itself they spin for a while and
+    starve the threads of the physics. A layer that the user chose stays.
+    """
+    if "NUMBA_THREADING_LAYER" in os.environ:
+        return
+    chosen = "OMP_WAIT_POLICY" in os.environ
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read while the library is loaded
+    try:
+        importlib.import_module("numba.np.ufunc.omppool")
+        layer = "omp"
+    except ImportError:
+        layer = "workqueue"
+    finally:
+        if not chosen:
+            del os.environ["OMP_WAIT_POLICY"]
+    config.THREADING_LAYER = layer  # pyright: ignore[reportAttributeAccessIssue]
+
+
+choose_threads()
 
 
 def _forget_outdated(dispatcher: Dispatcher) -> None:

@@ -11,10 +11,23 @@ import numpy as np
 
 from robolearn.neurons.compilation import compiled
 
+# Far below what a sum of float32 numbers notices, far above the smallest of them.
+_FADED = np.float32(1e-20)
+
 
 def decay(step_s: float, tau_s: float) -> np.float32:
     """Return e^(-dt/τ), the factor by which a leak of time constant τ (s) decays in dt (s)."""
     return np.float32(math.exp(-step_s / tau_s))
+
+
+@compiled
+def fade(trace):
+    """Return the float32 trace, or 0 once it is too small to matter.
+
+    A leak alone never reaches 0: it ends among the subnormal numbers, where every product takes a
+    processor tens of times longer, so that silent units would slow their brain down. NaN stays.
+    """
+    return np.float32(0.0) if abs(trace) < _FADED else trace
 
 
 @compiled
@@ -35,13 +48,13 @@ def adaptive_threshold(threshold, adaptation, strength):
 @compiled
 def adapt(adaptation, spike, adaptation_decay):
     """Advance the adaptation variable: a ← ρ a + z with ρ = e^(-dt/τ_a); a counts recent spikes."""
-    return adaptation_decay * adaptation + spike
+    return fade(adaptation_decay * adaptation + spike)
 
 
 @compiled
 def filter_spike(trace, spike, trace_decay):
     """Advance a graded trace of spikes: r ← γ r + (1 - γ) z, the filtered spike probability."""
-    return trace_decay * trace + (np.float32(1.0) - trace_decay) * spike
+    return fade(trace_decay * trace + (np.float32(1.0) - trace_decay) * spike)
 
 
 @compiled

@@ -19,6 +19,7 @@ Trap: only H is bounded. E is a running mean of products and stays within their 
 import numpy as np
 
 from robolearn.neurons.compilation import compiled
+from robolearn.neurons.lif import fade
 from robolearn.plasticity.bounds import bound
 
 
@@ -57,4 +58,4 @@ def learn_retroactive(trace, eligibility, modulator, post, pre, eta, limit):
         h, e, gain, now = trace[i], eligibility[i], modulator[i], eta * post[i]
         for j in range(trace.shape[1]):
             h[j] = bound(h[j] + gain * e[j], limit)
-            e[j] = keep * e[j] + now * pre[j]
+            e[j] = fade(keep * e[j] + now * pre[j])

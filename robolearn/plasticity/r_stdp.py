@@ -20,6 +20,7 @@ and c d is unsupervised STDP times the mean of d unless the reward is centred (F
 import numpy as np
 
 from robolearn.neurons.compilation import compiled
+from robolearn.neurons.lif import fade
 from robolearn.plasticity.stdp import learn_stdp
 from robolearn.plasticity.three_factor import modulate
 
@@ -54,7 +55,7 @@ def accumulate_stdp(
     for i in range(eligibility.shape[0]):
         c = eligibility[i]
         for j in range(eligibility.shape[1]):
-            c[j] *= eligibility_decay
+            c[j] = fade(c[j] * eligibility_decay)
     learn_stdp(
         eligibility,
         pre,

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from robolearn.neurons.compilation import compiled
+from robolearn.neurons.lif import fade
 from robolearn.plasticity.bounds import bound
 
 
@@ -61,7 +62,7 @@ def learn_stdp(
     """
     if traces_on:
         for j in range(pre.shape[0]):
-            pre_trace[j] = plus_decay * pre_trace[j] + pre[j]
+            pre_trace[j] = fade(plus_decay * pre_trace[j] + pre[j])
     if weights_on:
         per_neuron = coefficients.shape[1] > 1
         for i in range(weight.shape[0]):
@@ -78,4 +79,4 @@ def learn_stdp(
                     w[j] = bound(w[j] + (gain * pre_trace[j] - loss * pre[j]), limit)
     if traces_on:
         for i in range(post.shape[0]):
-            post_trace[i] = minus_decay * post_trace[i] + post[i]
+            post_trace[i] = fade(minus_decay * post_trace[i] + post[i])
