@@ -18,9 +18,10 @@ import numpy as np
 from robolearn.adaptation.statistics import interval
 from robolearn.exits import run_program
 
-# Files of older commits lack what frozen twins did, those frozen at the mean above all.
-FROZEN = ("frozen_late_performance", "mean_frozen_late_performance")
-BENEFITS = ("plasticity_benefit", "mean_plasticity_benefit")
+# Files of older commits lack what frozen twins did, those frozen at the mean above all; protocols
+# without `yoke` have none that are yoked.
+FROZEN = ("frozen_late_performance", "mean_frozen_late_performance", "yoked_late_performance")
+BENEFITS = ("plasticity_benefit", "mean_plasticity_benefit", "yoked_plasticity_benefit")
 METRICS = ("retention", "fall_rate", "late_performance", "late_reference", *FROZEN, *BENEFITS)
 
 

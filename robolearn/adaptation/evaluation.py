@@ -75,9 +75,9 @@ class ConditionResult:
         metrics: those of `metrics.measure`, and `reference_before`, `early_performance`,
             `unstable_share`, `reference_fall_rate`; for plastic agents `frozen_late_performance`,
             `frozen_fall_rate` and `plasticity_benefit`, and the same with "mean_" before it for
-            twins that are frozen at the mean of what was learned shortly before the onset, NaN
-            where no such twins were lived; `savings` and `forgetting` of `savings.py`, NaN unless
-            the shift comes, goes and comes back.
+            twins that are frozen at the mean of what was learned shortly before the onset, and with
+            "yoked_" for those of `yoke`; NaN where no such twins were lived; `savings` and
+            `forgetting` of `savings.py`, NaN unless the shift comes, goes and comes back.
     """
 
     name: str

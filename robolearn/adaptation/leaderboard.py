@@ -35,6 +35,7 @@ SHOWN = ("late_performance", "retention", "fall_rate", "plasticity_benefit")
 EXTRA = (
     *("drop", "adaptation", "recovered_share", "savings", "forgetting", "late_reference"),
     *("frozen_late_performance", "mean_frozen_late_performance", "mean_plasticity_benefit"),
+    *("yoked_late_performance", "yoked_plasticity_benefit"),
 )
 
 

@@ -92,6 +92,7 @@ def frozen_lines(board: Leaderboard) -> list[str]:
     twins = {
         "frozen_late_performance": "frozen at the onset",
         "mean_frozen_late_performance": f"at the mean of the {MEAN_S:g} s before",
+        "yoked_late_performance": "yoked to another life",
     }
     lines = []
     for row in board.rows:

@@ -33,7 +33,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 _CODE = (
     *("worlds", "simulation.py", "shifts", "envs", "neurons", "plasticity", "agents"),
     *("lifetime.py", "adaptation/paired_lives.py", "adaptation/trial_clock.py"),
-    *("adaptation/mean_freeze.py", "adaptation/cost.py"),
+    *("adaptation/mean_freeze.py", "adaptation/yoke.py", "adaptation/cost.py"),
     *("definitions.py", "schema.py"),  # read its figures
 )
 _PACKAGES = ("mujoco", "numpy", "numba", "gymnasium")

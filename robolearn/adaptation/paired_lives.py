@@ -1,14 +1,15 @@
 """Live every distinct life of a protocol once: disturbed, intact, and frozen from the onset on.
 
 A plastic brain whose learned arrays can be written is frozen twice: at the instant of the onset,
-and at their mean over the `MEAN_S` before (not by trials, nor where the onset is birth).
+and at their mean over the `MEAN_S` before (not by trials, nor where the onset is birth). On demand
+it is yoked, too: from the onset on it changes as the brain of another life does.
 """
 
 import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from robolearn.adaptation.life_cache import LifeCache, digest_of, surroundings
 from robolearn.adaptation.mean_freeze import MEAN_S, MeanFreeze
 from robolearn.adaptation.protocol import Condition, Protocol
 from robolearn.adaptation.trial_clock import TrialClock
+from robolearn.adaptation.yoke import Yoke
 from robolearn.agents.protocol import Agent
 from robolearn.envs.vector_env import RobotVectorEnv
 from robolearn.lifetime import NEVER, Moment, live
@@ -26,6 +28,10 @@ from robolearn.worlds import World
 
 INTACT = "intact"
 
+# What takes the place of plasticity: what was learned stays as it is, stays at its mean of the time
+# before, or changes as in another life under the same shift.
+Twin = Literal["instant", "mean", "yoked"]
+
 
 class Key(NamedTuple):
     """One life: a condition or `INTACT`, an episode, and how plasticity ends.
@@ -33,14 +39,14 @@ class Key(NamedTuple):
     Attributes:
         condition: name.
         episode: number.
-        frozen_from: tick from which plasticity is frozen.
-        at_mean: it is frozen at the mean of what was learned before, not at the instant.
+        frozen_from: tick from which the brain no longer learns.
+        twin: what takes the place of learning.
     """
 
     condition: str
     episode: int
     frozen_from: int = NEVER
-    at_mean: bool = False
+    twin: Twin = "instant"
 
 
 # Lives that are done, all lives; a life that is under way counts with the part that was lived.
@@ -119,14 +125,9 @@ def plan_lives(
     seeds: NDArray[np.int64],
     world: World,
     tick: float,
-    plastic: bool,
-    at_mean: bool,
+    twins: tuple[Twin, ...],
 ) -> LifePlan:
-    """Draw what befalls each episode of each condition, and list every distinct life.
-
-    With `plastic` there are twins frozen at the instant of the onset, with `at_mean` those frozen
-    at the mean of the time before, too.
-    """
+    """Draw what befalls each episode of each condition, and list every distinct life and twin."""
     shifts: dict[Key, tuple[ShiftPlan, ...]] = {}
     onsets = {c.name: np.zeros(len(seeds), np.int64) for c in conditions}
     for episode, seed in enumerate(seeds):
@@ -134,11 +135,11 @@ def plan_lives(
         for condition in conditions:
             fixed, onset = condition.draw(world, int(seed), tick)
             onsets[condition.name][episode] = onset
-            ends: list[tuple[int, bool]] = [(NEVER, False)]
-            ends += [(onset, False)] * plastic + [(onset, True)] * (at_mean and onset > 0)
-            for frozen_from, mean in ends:
-                shifts[Key(condition.name, episode, frozen_from, mean)] = fixed
-                shifts[Key(INTACT, episode, frozen_from, mean)] = ()
+            shifts[Key(condition.name, episode)] = fixed
+            for twin in twins:
+                if twin != "mean" or onset > 0:
+                    shifts[Key(condition.name, episode, onset, twin)] = fixed
+                    shifts[Key(INTACT, episode, onset, twin)] = ()
     return LifePlan(shifts, onsets)
 
 
@@ -164,19 +165,23 @@ def live_all(
     found = {key: known[digest] for key, digest in digests.items() if digest in known}
     missing = [key for key in keys if key not in found]
     tell = progress or (lambda done, total: None)
-    if missing:
-        batches = -(-len(missing) // max(1, max_rows))
-        size = -(-len(missing) // batches)
+    # A yoked life needs that of its donor beside it: two rows of a batch.
+    for yoked, rows_each in ((False, 1), (True, 2)):
+        group = [key for key in missing if (key.twin == "yoked") is yoked]
+        if not group:
+            continue
+        batches = -(-len(group) // max(1, max_rows // rows_each))
+        size = -(-len(group) // batches)
         env = RobotVectorEnv(
             subject.env_name,
-            num_envs=size,
+            num_envs=size * rows_each,
             max_episode_steps=life_steps,
             autoreset_mode="Disabled",
             threads=threads,
             **subject.env_options,
         )
-        for start in range(0, len(missing), size):
-            batch, done = missing[start : start + size], len(found)
+        for start in range(0, len(group), size):
+            batch, done = group[start : start + size], len(found)
 
             def report(share: float, done: int = done, batch: list[Key] = batch) -> None:
                 tell(done + share * len(batch), len(keys))
@@ -187,7 +192,7 @@ def live_all(
             found |= lived
             tell(len(found), len(keys))
         env.close()
-    else:
+    if not missing:
         tell(len(keys), len(keys))
     arrays = {name: np.stack([found[key][name] for key in keys]) for name in _ARRAYS}
     return Lived({key: i for i, key in enumerate(keys)}, **arrays)
@@ -202,18 +207,30 @@ def _live_batch(
     keys: list[Key],
     report: Callable[[float], None],
 ) -> dict[Key, dict[str, NDArray[Any]]]:
-    """Live at most as many lives as `env` has individuals; return the arrays of each."""
+    """Live at most as many lives as `env` has individuals; return the arrays of each.
+
+    Yoked lives are the first half of a batch of their own, and their donors the second.
+    """
     # A batch that is not full is filled up with copies of its last life: one env serves all.
-    rows = [keys[min(i, len(keys) - 1)] for i in range(env.num_envs)]
+    yoked = keys[0].twin == "yoked"
+    size = env.num_envs // 2 if yoked else env.num_envs
+    rows = [keys[min(i, len(keys) - 1)] for i in range(size)]
     frozen_from = np.array([key.frozen_from for key in rows])
     life_seeds = seeds[[key.episode for key in rows]]  # (n,)
+    if yoked:
+        rows *= 2
+        frozen_from = np.concatenate([frozen_from, np.full(size, NEVER)])
+        life_seeds = np.concatenate([life_seeds, _donor_seeds(rows[:size], seeds)])
     agent, steps = subject.agent, env.max_episode_steps or 1
     cost = CostMeter(agent, env.num_envs, env.world.control_step_s)
     listeners: list[Callable[[Moment], None]] = [_Report(report, steps), cost]
-    at_mean = np.array([key.at_mean for key in rows])
+    at_mean = np.array([key.twin == "mean" for key in rows])
     if at_mean.any():
         mean_steps = max(1, round(MEAN_S / env.world.control_step_s))
         listeners.append(MeanFreeze(agent, frozen_from, at_mean, mean_steps))
+    if yoked:
+        everyone = np.arange(env.num_envs)
+        listeners.append(Yoke(agent, everyone[:size], everyone[size:], frozen_from[:size]))
     clock = None
     if protocol.trials is None:
         for row, key in enumerate(rows):
@@ -257,6 +274,11 @@ def _live_batch(
     }
 
 
+def _donor_seeds(keys: list[Key], seeds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the seed of each key's donor: that of the next episode."""
+    return seeds[[(key.episode + 1) % len(seeds) for key in keys]]
+
+
 class _Report:
     """A listener that tells the share of a batch that was lived, about a hundred times."""
 
@@ -288,7 +310,8 @@ def _digests(
             [
                 *(plain, int(seeds[key.episode]), key.frozen_from),
                 [shift.to_mapping() for shift in shifts],
-                *([f"at the mean of {MEAN_S} s"] if key.at_mean else []),
+                *([f"at the mean of {MEAN_S} s"] if key.twin == "mean" else []),
+                *(["yoked", int(_donor_seeds([key], seeds)[0])] if key.twin == "yoked" else []),
             ]
         )
         for key, shifts in plan.shifts.items()

@@ -105,9 +105,11 @@ class Protocol:
         spans: shares of the life at which the shift comes and goes, in place of `onset`.
         trials: number of trials of a life whose time is counted in trials; None: in seconds.
         parameters: of the task, in place of those of training.
+        yoke: plastic brains have twins, too, that change as another life's brain does.
 
     Raises:
-        UserError: the number of episodes or of trials is no whole number, or out of range.
+        UserError: the number of episodes or of trials is no whole number, or out of range; `yoke`
+            is neither true nor false, or has only one episode, or time is counted in trials.
     """
 
     name: str
@@ -120,15 +122,20 @@ class Protocol:
     spans: tuple[tuple[float, float], ...] = ()
     trials: int | None = None
     parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
+    yoke: bool = False
 
     def __post_init__(self) -> None:
-        """Check the counts."""
+        """Check the counts, and that every life has another to be yoked to."""
         for key, most in _MOST.items():
             value = getattr(self, key)
             if value is None and key == "trials":
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
                 raise UserError(f"{key} must be a whole number from 1 to {most}, got {value!r}")
+        if not isinstance(self.yoke, bool):
+            raise UserError(f"yoke must be true or false, got {self.yoke!r}")
+        if self.yoke and (self.episodes < 2 or self.trials is not None):
+            raise UserError("yoke: needs at least 2 episodes, and time that is counted in seconds")
 
     def tick(self, world: World) -> float:
         """Return the grid of times: a control step in seconds, or one trial."""

@@ -16,6 +16,7 @@ A list makes a condition of each element (of each combination, if there are seve
     spans: [[.25, .5], [.75, 1]]   # in place of onset: the shift comes, goes and comes back
     trials: 60                     # time is counted in trials: lives, onsets, windows, all of it
     parameters: {switch_trials: null}  # of the task, the same for every agent
+    yoke: true                     # a third twin of plastic brains, which changes as another does
 
 Where a shift ends, it is measured while it acts: `robolearn.adaptation.windows`.
 

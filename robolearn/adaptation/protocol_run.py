@@ -28,6 +28,7 @@ from robolearn.adaptation.paired_lives import (
     Lived,
     Report,
     Subject,
+    Twin,
     live_all,
     plan_lives,
 )
@@ -92,8 +93,7 @@ def evaluate(
     conditions = protocol.conditions(world, trained_on, alike_legs(agent, world))
     seeds = life_seeds(seed, SEEDS[protocol.seeds], 0, protocol.episodes)
     plastic, tick = agent.is_plastic, protocol.tick(world)
-    at_mean = plastic and protocol.trials is None and _tells_learned(agent)
-    plan = plan_lives(conditions, seeds, world, tick, plastic, at_mean)
+    plan = plan_lives(conditions, seeds, world, tick, _twins(agent, protocol))
     task = _checked_task(env_name, options, agent, genome, protocol)
     subject = Subject(env_name, options, agent, genome, traits or {})
     lived = live_all(
@@ -136,8 +136,13 @@ def evaluate(
     )
 
 
-def _tells_learned(agent: Agent) -> bool:
-    return learned_of(agent, agent.new_state(1)) is not None
+def _twins(agent: Agent, protocol: Protocol) -> tuple[Twin, ...]:
+    """Return how plasticity can end in this agent's lives."""
+    if not agent.is_plastic:
+        return ()
+    if protocol.trials is not None or learned_of(agent, agent.new_state(1)) is None:
+        return ("instant",)
+    return ("instant", "mean", "yoked") if protocol.yoke else ("instant", "mean")
 
 
 def alike_legs(agent: Agent, world: World) -> dict[str, list[str]]:
@@ -253,15 +258,19 @@ def _frozen_metrics(
 ) -> dict[str, float]:
     """Measure one condition against its frozen twins; NaN for those that were not lived.
 
-    A benefit is NaN where frozen intact twins get nowhere: it would be what the shift costs, taken
+    A benefit is NaN where such twins get nowhere intact: it would be what the shift costs, taken
     from nothing, and say of a brain that lives by its plasticity that it is better off without.
     """
     metrics = {}
-    for at_mean, prefix, benefit in (
-        (False, "frozen", "plasticity_benefit"),
-        (True, "mean_frozen", "mean_plasticity_benefit"),
-    ):
-        ends = [(e, int(onset), at_mean) for e, onset in enumerate(windows.onset)]
+    prefixes: dict[Twin, tuple[str, str]] = {
+        "instant": ("frozen", "plasticity_benefit"),
+        "mean": ("mean_frozen", "mean_plasticity_benefit"),
+        "yoked": ("yoked", "yoked_plasticity_benefit"),
+    }
+    for twin_kind, (prefix, benefit) in prefixes.items():
+        ends: list[tuple[int, int, Twin]] = [
+            (e, int(onset), twin_kind) for e, onset in enumerate(windows.onset)
+        ]
         metrics |= dict.fromkeys(
             (f"{prefix}_late_performance", f"{prefix}_fall_rate", benefit), float("nan")
         )

@@ -32,7 +32,7 @@ _LEGEND = (
         "frozen",
         "performance after, with plasticity stopped at the onset: as it was at that instant, and,\n"
         f"where it could be, at its mean over the {MEAN_S:g} s before, for synapses may swing\n"
-        "with the gait",
+        "with the gait; with `yoke`, changing as in another life, too",
     ),
     (
         "benefit",
@@ -51,8 +51,10 @@ _SUMMARISED = (
     "recovered_share",
     "frozen_late_performance",
     "mean_frozen_late_performance",
+    "yoked_late_performance",
     "plasticity_benefit",
     "mean_plasticity_benefit",
+    "yoked_plasticity_benefit",
 )
 
 
@@ -290,7 +292,7 @@ def _cells(metrics: dict[str, float], recovery: str) -> list[str]:
         recovery,
         " ".join(
             number(metrics[f"{prefix}_late_performance"])
-            for prefix in ("frozen", "mean_frozen")
+            for prefix in ("frozen", "mean_frozen", "yoked")
             if prefix == "frozen" or math.isfinite(metrics[f"{prefix}_late_performance"])
         ),
         number(metrics["plasticity_benefit"], "+.2f"),
