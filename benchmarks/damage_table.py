@@ -88,7 +88,7 @@ def figures(evaluation: dict) -> dict:
         "conditions": [
             {
                 **{key: condition[key] for key in ("name", "group", "seen")},
-                **{key: condition["metrics"][key] for key in METRICS},
+                **{key: condition["metrics"].get(key) for key in METRICS},
             }
             for condition in evaluation["conditions"]
         ],

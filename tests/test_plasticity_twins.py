@@ -1,11 +1,13 @@
 """Claims about twins that are frozen at the mean of what was learned, or yoked to other lives."""
 
+import io
 import math
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike
+from rich.console import Console
 from trot import PlasticTrot, Trot, condition, run
 
 from robolearn.adaptation import paired_lives
@@ -15,6 +17,7 @@ from robolearn.adaptation.life_cache import LifeCache
 from robolearn.adaptation.mean_freeze import MEAN_S, MeanFreeze
 from robolearn.adaptation.protocol import Protocol
 from robolearn.adaptation.protocol_file import load_protocol
+from robolearn.adaptation.table import print_evaluation
 from robolearn.adaptation.yoke import Yoke
 from robolearn.agents.module_layout import Layout
 from robolearn.agents.protocol import learned_of
@@ -273,9 +276,42 @@ def test_yoked_lives_depend_neither_on_batches_nor_on_the_cache(tmp_path):
 def test_a_board_and_a_table_tell_of_the_yoke():
     evaluation = run(DriftingTrot(), shifts=(NOTHING,), life_s=3 * MEAN_S, its={"yoke": True})
     board = make_leaderboard([Member("drifting", [evaluation], ["runs/drifting"])])
+    metrics = evaluation.conditions[0].metrics
+    frozen, mean, yoked = (
+        f"{metrics[f'{name}_late_performance']:.2f}" for name in ("frozen", "mean_frozen", "yoked")
+    )
     (line,) = frozen_lines(board)
-    late = evaluation.conditions[0].metrics["yoked_late_performance"]
-    assert line.endswith(f"yoked to another life {late:.2f}")
+    assert line.endswith(f"yoked to another life {yoked}")
+    assert f"{frozen} {mean} {yoked}" in printed(evaluation)
+    from_birth = run(DriftingTrot(), (NOTHING,), its={"yoke": True, "onset": "birth"})
+    yoked = from_birth.conditions[0].metrics["yoked_late_performance"]
+    assert f"0.00 – {yoked:.2f}" in printed(from_birth)
+
+
+def printed(evaluation):
+    text = io.StringIO()
+    print_evaluation(evaluation, Console(file=text, width=100))
+    return text.getvalue()
+
+
+def test_a_donor_that_has_fallen_gives_nothing_more():
+    """Limp from 0.2 s on, all fall: the yoked weight stops where its donor's does."""
+    weights, alive = [], []
+
+    class Watched(DriftingTrot):
+        def act(self, parameters, state, observation, feedback):
+            weights.append(state.weight.copy())
+            alive.append(feedback.alive.copy())
+            return super().act(parameters, state, observation, feedback)
+
+    run(Watched(), shifts=("motor_gain:all:0@0.2s",), its={"yoke": True}, life_s=4.0)
+    yoked = [i for i, w in enumerate(weights) if len(w) == 8]  # 2 lives, 2 intact ones, 4 donors
+    moved = np.diff(np.array([weights[i] for i in yoked]), axis=0)[..., 0]  # (T, n)
+    lived_on = np.array([alive[i] for i in yoked])[:-1]
+    fallen = ~lived_on[:, 4:]
+    assert fallen.any()
+    assert not fallen.all()
+    assert not moved[:, :4][fallen].any()
 
 
 @pytest.mark.parametrize(
@@ -297,3 +333,4 @@ def test_who_does_not_tell_what_was_learned_is_not_yoked(tmp_path):
     assert load_protocol(own).yoke
     evaluation = run(PlasticTrot(), shifts=(NOTHING,), its={"yoke": True})
     assert math.isnan(evaluation.conditions[0].metrics["yoked_late_performance"])
+    assert "it was not yoked" in printed(evaluation)

@@ -30,7 +30,7 @@ INTACT = "intact"
 
 # What takes the place of plasticity: what was learned stays as it is, stays at its mean of the time
 # before, or changes as in another life under the same shift.
-Twin = Literal["instant", "mean", "yoked"]
+Ending = Literal["instant", "mean", "yoked"]
 
 
 class Key(NamedTuple):
@@ -40,13 +40,13 @@ class Key(NamedTuple):
         condition: name.
         episode: number.
         frozen_from: tick from which the brain no longer learns.
-        twin: what takes the place of learning.
+        ending: what takes the place of learning from then on.
     """
 
     condition: str
     episode: int
     frozen_from: int = NEVER
-    twin: Twin = "instant"
+    ending: Ending = "instant"
 
 
 # Lives that are done, all lives; a life that is under way counts with the part that was lived.
@@ -125,9 +125,12 @@ def plan_lives(
     seeds: NDArray[np.int64],
     world: World,
     tick: float,
-    twins: tuple[Twin, ...],
+    endings: tuple[Ending, ...],
 ) -> LifePlan:
-    """Draw what befalls each episode of each condition, and list every distinct life and twin."""
+    """Draw what befalls each episode of each condition, and list every distinct life.
+
+    Each of the `endings` of plasticity makes a twin of every life, disturbed or intact.
+    """
     shifts: dict[Key, tuple[ShiftPlan, ...]] = {}
     onsets = {c.name: np.zeros(len(seeds), np.int64) for c in conditions}
     for episode, seed in enumerate(seeds):
@@ -136,10 +139,10 @@ def plan_lives(
             fixed, onset = condition.draw(world, int(seed), tick)
             onsets[condition.name][episode] = onset
             shifts[Key(condition.name, episode)] = fixed
-            for twin in twins:
-                if twin != "mean" or onset > 0:
-                    shifts[Key(condition.name, episode, onset, twin)] = fixed
-                    shifts[Key(INTACT, episode, onset, twin)] = ()
+            for ending in endings:
+                if ending != "mean" or onset > 0:
+                    shifts[Key(condition.name, episode, onset, ending)] = fixed
+                    shifts[Key(INTACT, episode, onset, ending)] = ()
     return LifePlan(shifts, onsets)
 
 
@@ -157,7 +160,8 @@ def live_all(
 ) -> Lived:
     """Live the lives of the plan that `cache` does not know, in batches of at most `max_rows`.
 
-    A life has at most `life_steps` control steps. Every batch is kept as soon as it has been lived.
+    A yoked life and its donor are never parted, be it two rows in place of one. A life has at most
+    `life_steps` control steps. Every batch is kept as soon as it has been lived.
     """
     keys = list(plan.shifts)
     digests = _digests(subject, plan, seeds, protocol, life_steps) if cache is not None else {}
@@ -167,7 +171,7 @@ def live_all(
     tell = progress or (lambda done, total: None)
     # A yoked life needs that of its donor beside it: two rows of a batch.
     for yoked, rows_each in ((False, 1), (True, 2)):
-        group = [key for key in missing if (key.twin == "yoked") is yoked]
+        group = [key for key in missing if (key.ending == "yoked") is yoked]
         if not group:
             continue
         batches = -(-len(group) // max(1, max_rows // rows_each))
@@ -212,7 +216,7 @@ def _live_batch(
     Yoked lives are the first half of a batch of their own, and their donors the second.
     """
     # A batch that is not full is filled up with copies of its last life: one env serves all.
-    yoked = keys[0].twin == "yoked"
+    yoked = keys[0].ending == "yoked"
     size = env.num_envs // 2 if yoked else env.num_envs
     rows = [keys[min(i, len(keys) - 1)] for i in range(size)]
     frozen_from = np.array([key.frozen_from for key in rows])
@@ -224,7 +228,7 @@ def _live_batch(
     agent, steps = subject.agent, env.max_episode_steps or 1
     cost = CostMeter(agent, env.num_envs, env.world.control_step_s)
     listeners: list[Callable[[Moment], None]] = [_Report(report, steps), cost]
-    at_mean = np.array([key.twin == "mean" for key in rows])
+    at_mean = np.array([key.ending == "mean" for key in rows])
     if at_mean.any():
         mean_steps = max(1, round(MEAN_S / env.world.control_step_s))
         listeners.append(MeanFreeze(agent, frozen_from, at_mean, mean_steps))
@@ -310,8 +314,8 @@ def _digests(
             [
                 *(plain, int(seeds[key.episode]), key.frozen_from),
                 [shift.to_mapping() for shift in shifts],
-                *([f"at the mean of {MEAN_S} s"] if key.twin == "mean" else []),
-                *(["yoked", int(_donor_seeds([key], seeds)[0])] if key.twin == "yoked" else []),
+                *([f"at the mean of {MEAN_S} s"] if key.ending == "mean" else []),
+                *(["yoked", int(_donor_seeds([key], seeds)[0])] if key.ending == "yoked" else []),
             ]
         )
         for key, shifts in plan.shifts.items()

@@ -23,12 +23,12 @@ from robolearn.adaptation.metrics import (
 )
 from robolearn.adaptation.paired_lives import (
     INTACT,
+    Ending,
     Key,
     LifePlan,
     Lived,
     Report,
     Subject,
-    Twin,
     live_all,
     plan_lives,
 )
@@ -93,7 +93,7 @@ def evaluate(
     conditions = protocol.conditions(world, trained_on, alike_legs(agent, world))
     seeds = life_seeds(seed, SEEDS[protocol.seeds], 0, protocol.episodes)
     plastic, tick = agent.is_plastic, protocol.tick(world)
-    plan = plan_lives(conditions, seeds, world, tick, _twins(agent, protocol))
+    plan = plan_lives(conditions, seeds, world, tick, _endings(agent, protocol))
     task = _checked_task(env_name, options, agent, genome, protocol)
     subject = Subject(env_name, options, agent, genome, traits or {})
     lived = live_all(
@@ -136,7 +136,7 @@ def evaluate(
     )
 
 
-def _twins(agent: Agent, protocol: Protocol) -> tuple[Twin, ...]:
+def _endings(agent: Agent, protocol: Protocol) -> tuple[Ending, ...]:
     """Return how plasticity can end in this agent's lives."""
     if not agent.is_plastic:
         return ()
@@ -262,14 +262,14 @@ def _frozen_metrics(
     from nothing, and say of a brain that lives by its plasticity that it is better off without.
     """
     metrics = {}
-    prefixes: dict[Twin, tuple[str, str]] = {
+    names: dict[Ending, tuple[str, str]] = {
         "instant": ("frozen", "plasticity_benefit"),
         "mean": ("mean_frozen", "mean_plasticity_benefit"),
         "yoked": ("yoked", "yoked_plasticity_benefit"),
     }
-    for twin_kind, (prefix, benefit) in prefixes.items():
-        ends: list[tuple[int, int, Twin]] = [
-            (e, int(onset), twin_kind) for e, onset in enumerate(windows.onset)
+    for ending, (prefix, benefit) in names.items():
+        ends: list[tuple[int, int, Ending]] = [
+            (e, int(onset), ending) for e, onset in enumerate(windows.onset)
         ]
         metrics |= dict.fromkeys(
             (f"{prefix}_late_performance", f"{prefix}_fall_rate", benefit), float("nan")

@@ -173,6 +173,10 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
             closing.append(f" {group:<26} {leg or '':<12} {number(value)}")
     if not evaluation.plastic:
         closing.append("the agent cannot learn in life: no frozen twins, no plasticity benefit")
+    elif protocol["yoke"] and all(
+        math.isnan(c.metrics["yoked_late_performance"]) for c in evaluation.conditions
+    ):
+        closing.append("the agent has no `learned` to tell its weights by: it was not yoked")
     closing.append("one training run: legs and episodes are no replicates, so no interval is given")
     of = f" {unit}" if unit else ""
     with wide(console):
@@ -290,13 +294,17 @@ def _cells(metrics: dict[str, float], recovery: str) -> list[str]:
         number(metrics["drop"]),
         f"{metrics['fall_rate']:.0%}",
         recovery,
-        " ".join(
-            number(metrics[f"{prefix}_late_performance"])
-            for prefix in ("frozen", "mean_frozen", "yoked")
-            if prefix == "frozen" or math.isfinite(metrics[f"{prefix}_late_performance"])
-        ),
+        _stopped(metrics),
         number(metrics["plasticity_benefit"], "+.2f"),
     ]
+
+
+def _stopped(metrics: dict[str, float]) -> str:
+    """Return the performance with each ending of plasticity, up to the last that was lived."""
+    values = [metrics[f"{name}_late_performance"] for name in ("frozen", "mean_frozen", "yoked")]
+    while len(values) > 1 and math.isnan(values[-1]):
+        values.pop()
+    return " ".join(map(number, values))
 
 
 def _recovery(share: float, median_s: float = math.nan) -> str:

@@ -1,8 +1,9 @@
-"""Yoke a brain to that of another life: it changes as much, but not for what it does itself.
+"""Yoke a brain to that of another life: it changes as that one does, not for what it does itself.
 
-The control for learning itself: what a yoked brain keeps of the benefit of plasticity comes from
-weights that move at all, or that move as they would in any such life. Only what is lost by the yoke
-comes from weights that answer the brain's own activity.
+What the yoke loses comes from weights that answer the activity of their own life. What it keeps may
+come from weights that move at all, or that move alike in all lives under the same shift: the donor
+has the same genes and meets the same shift at the same instant, so that a yoke that costs nothing
+does not prove that nothing was learned. Frozen twins tell that.
 """
 
 import numpy as np
@@ -15,8 +16,9 @@ from robolearn.lifetime import Moment
 class Yoke:
     """A listener that adds to some brains, step by step, what other brains have just learned.
 
-    Their own learning must be frozen from the same step on. The sums are not bounded: a weight can
-    leave the bound of its rule by as much as the donor's has moved.
+    Their own learning must be frozen from the same step on. Differences are added as they are: a
+    weight can leave the bound of its rule by as much as the donor's has moved, a layer does not
+    stay normalised, and what the two brains differed in at the start they go on differing in.
 
     Args:
         agent: the brains; one that tells what it learned.

@@ -10,12 +10,14 @@ import os
 import threading
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 from numba.core import config
 from numba.core.dispatcher import Dispatcher
+from numba.np.ufunc.parallel import threading_layer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,7 +27,7 @@ FAST_MATH = {"contract", "reassoc", "arcp", "nsz"}
 
 # The workqueue layer aborts the whole process when two Python threads launch kernels at once.
 _one_launch_at_a_time = threading.RLock()
-_launched_in: int | None = None  # the process whose threads run kernels
+_forked = False  # from a process whose OpenMP threads a child does not have
 _warned = False
 
 # To wake a thread costs tens of microseconds on an idle machine, milliseconds on a busy one; half
@@ -44,7 +46,7 @@ def kernel(function: F) -> F:
     It uses no more threads than its work deserves, and never more than `numba.set_num_threads`
     allows; results do not depend on their number. Without a writable cache directory it is compiled
     anew in every process, after one warning; so is it, for one thread, in a process forked from one
-    that ran kernels, whose threads a child does not have.
+    that had started OpenMP's threads, for a child does not have them.
     """
     options: dict[str, Any] = {"parallel": True, "fastmath": FAST_MATH}
     try:
@@ -60,11 +62,8 @@ def kernel(function: F) -> F:
 
     @functools.wraps(function)
     def launch(*arguments: Any) -> Any:
-        global _launched_in  # noqa: PLW0603
         with _one_launch_at_a_time:
-            if _launched_in is None:
-                _launched_in = os.getpid()
-            if os.getpid() != _launched_in:
+            if _forked:
                 return serial(*arguments)
             allowed = numba.get_num_threads()
             numbers = sum(getattr(argument, "size", 0) for argument in arguments)
@@ -81,25 +80,32 @@ def choose_threads() -> None:
     """Let numba's kernels run on OpenMP where it can be had, else on numba's own workqueue.
 
     The thread that launches a kernel takes its share of the work in OpenMP, but only waits in the
-    workqueue. OpenMP's threads must sleep between kernels: by itself they spin for a while and
-    starve the threads of the physics. A layer that the user chose stays.
+    workqueue. OpenMP's threads must sleep between kernels: by default they spin for a while and
+    starve the threads of the physics. What the user chose in the environment stays.
     """
     if "NUMBA_THREADING_LAYER" in os.environ:
         return
-    chosen = "OMP_WAIT_POLICY" in os.environ
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read while the library is loaded
+    # Some libraries read it when they are loaded, others at first use.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         importlib.import_module("numba.np.ufunc.omppool")
         layer = "omp"
     except ImportError:
         layer = "workqueue"
-    finally:
-        if not chosen:
-            del os.environ["OMP_WAIT_POLICY"]
     config.THREADING_LAYER = layer  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def _after_fork() -> None:
+    """Free a child of a lock that another thread of its parent may hold, and of lost threads."""
+    global _one_launch_at_a_time, _forked  # noqa: PLW0603
+    _one_launch_at_a_time = threading.RLock()
+    with suppress(ValueError):  # the parent had no threads yet
+        _forked = _forked or threading_layer() == "omp"
+
+
 choose_threads()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _forget_outdated(dispatcher: Dispatcher) -> None:
