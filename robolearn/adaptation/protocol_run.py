@@ -2,8 +2,9 @@
 
 Every life under a condition has companions with the same agent, seed and noise: its intact twin,
 and for a plastic agent two lives, disturbed and intact, whose plasticity is frozen at the instant
-of the onset, and two that are frozen there at the mean of what was learned shortly before. Each
-distinct life is lived once, all of them in large batches.
+of the onset, two that are frozen there at the mean of what was learned shortly before, and, if the
+protocol yokes, two that change from then on as the brain of another life does. Each distinct life
+is lived once, all of them in large batches.
 """
 
 from typing import Any
