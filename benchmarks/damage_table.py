@@ -70,6 +70,11 @@ def rows(runs: list[dict]) -> dict[str, list[float]]:
         values = [[condition.get(metric) for condition in run["conditions"]] for run in runs]
         if not any(None in of_run for of_run in values):
             table[metric] = np.mean(values, axis=1).tolist()
+    alive = np.array(table["late_performance"])
+    for metric in FROZEN:
+        if metric in table:
+            ending = metric.removesuffix("_late_performance")
+            table[f"alive - {ending}"] = (alive - table[metric]).tolist()
     return table
 
 
