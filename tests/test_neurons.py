@@ -185,6 +185,7 @@ def test_without_openmp_the_workqueue_serves_and_a_policy_of_the_users_stays(mon
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     if policy:
         monkeypatch.setenv("OMP_WAIT_POLICY", policy)
+    monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(compilation.config, "THREADING_LAYER", "nothing yet")
     compilation.choose_threads()
     assert compilation.config.THREADING_LAYER in {"omp", "workqueue"}
@@ -192,6 +193,16 @@ def test_without_openmp_the_workqueue_serves_and_a_policy_of_the_users_stays(mon
     compilation.choose_threads()
     assert compilation.config.THREADING_LAYER == "workqueue"
     assert os.environ["OMP_WAIT_POLICY"] == (policy or "PASSIVE")
+
+
+def test_the_workqueue_serves_on_other_systems(monkeypatch):
+    monkeypatch.delenv("NUMBA_THREADING_LAYER", raising=False)
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.setattr(compilation.config, "THREADING_LAYER", "nothing yet")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    compilation.choose_threads()
+    assert compilation.config.THREADING_LAYER == "workqueue"
+    assert "OMP_WAIT_POLICY" not in os.environ
 
 
 def test_the_users_threading_layer_stays(monkeypatch):

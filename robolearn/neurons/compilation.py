@@ -7,6 +7,7 @@
 import functools
 import importlib
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -77,21 +78,22 @@ def kernel(function: F) -> F:
 
 
 def choose_threads() -> None:
-    """Let numba's kernels run on OpenMP where it can be had, else on numba's own workqueue.
+    """Let numba's kernels run on OpenMP where Linux has it, else on numba's own workqueue.
 
     The thread that launches a kernel takes its share of the work in OpenMP, but only waits in the
     workqueue. OpenMP's threads must sleep between kernels: by default they spin for a while and
-    starve the threads of the physics. What the user chose in the environment stays.
+    starve the threads of the physics. On macOS a second OpenMP library beside that of torch would
+    end the process. What the user chose in the environment stays.
     """
     if "NUMBA_THREADING_LAYER" in os.environ:
         return
-    # Some libraries read it when they are loaded, others at first use.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
-        importlib.import_module("numba.np.ufunc.omppool")
-        layer = "omp"
-    except ImportError:
-        layer = "workqueue"
+    layer = "workqueue"
+    if sys.platform == "linux":
+        # Some libraries read it when they are loaded, others at first use.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        with suppress(ImportError):
+            importlib.import_module("numba.np.ufunc.omppool")
+            layer = "omp"
     config.THREADING_LAYER = layer  # pyright: ignore[reportAttributeAccessIssue]
 
 
