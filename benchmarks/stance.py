@@ -1,7 +1,7 @@
 """Which legs a walker walks on: the share of time that each foot is on the ground, unhurt.
 
-    python benchmarks/stance.py runs/hexapod_modular_ppo/seed-* spiking/hexapod-modular spiking/quadruped-modular \
-        --json benchmarks/stance.json
+    python benchmarks/stance.py runs/hexapod_modular_ppo/seed-* spiking/hexapod-modular \
+        spiking/quadruped-modular --json benchmarks/stance.json
 
 Thirty-two test lives each, without shifts. A leg that hardly ever bears weight is not missed when
 it is hurt.
