@@ -356,8 +356,13 @@ def test_all_code_that_a_life_runs_through_is_in_its_digest():
     root = life_cache._PACKAGE
     loaded = {Path(file).relative_to(root).as_posix() for file in shown.stdout.split()}
     # What these decide (seeds, what befalls a life, files of --with) stands in the digest itself.
-    spared = ("adaptation/__init__", "adaptation/life_cache", "adaptation/protocol", "learning/")
-    spared = (*spared, "extensions")
+    spared = (
+        "adaptation/__init__",
+        "adaptation/life_cache",
+        "adaptation/protocol",
+        "adaptation/seen",
+    )
+    spared = (*spared, "learning/", "extensions")
     known = (*life_cache._CODE, *spared, "__init__", "errors")
     assert [file for file in sorted(loaded) if not file.startswith(known)] == []
     assert {"adaptation/cost.py", "schema.py", "definitions.py"} <= loaded

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from robolearn.adaptation.protocol import SEEN
+from robolearn.adaptation.seen import SEEN
 from robolearn.tracking.plain_values import to_strict_json
 
 FORMAT = "robolearn-evaluation-2"

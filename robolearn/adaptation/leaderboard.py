@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from robolearn.adaptation.evaluation import Evaluation, LifeRecord
 from robolearn.adaptation.metrics import gap_closed
 from robolearn.adaptation.paired_lives import INTACT
-from robolearn.adaptation.protocol import SEEN
+from robolearn.adaptation.seen import SEEN
 from robolearn.adaptation.statistics import (
     interval,
     jackknife_interval,

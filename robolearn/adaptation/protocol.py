@@ -8,10 +8,11 @@ import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
+from robolearn.adaptation.seen import Seen, seen_in_training
 from robolearn.errors import UserError
 from robolearn.learning.evolution import TEST, VALIDATION
 from robolearn.shifts import Shift, ShiftPlan, make_shift, parse_shift
@@ -34,9 +35,6 @@ _READ_AS_A_TRIAL_BEGINS = ("probe",)
 
 # Purpose key of the stream that draws what befalls a life; envs own 1 and brains 2.
 _CONDITION_STREAM = 3
-
-Seen = Literal["seen", "partly", "symmetric", "unseen"]
-SEEN: tuple[Seen, ...] = get_args(Seen)
 
 
 @dataclass(frozen=True)
@@ -201,7 +199,7 @@ class Protocol:
                 name = text or shifts[0].label
                 if name in conditions:
                     raise UserError(f"protocol {self.name}: condition {name!r} stands there twice")
-                seen = _seen(shifts, trained_on, world, alike or {})
+                seen = seen_in_training(shifts, trained_on, world, alike or {})
                 plans = self._spread(plan, length) if self.spans and "@" not in text else (plan,)
                 conditions[name] = Condition(name, plans, group, leg, seen)
         return list(conditions.values())
@@ -336,69 +334,3 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _seen(
-    shifts: list[Shift],
-    trained_on: tuple[ShiftPlan, ...],
-    world: World,
-    alike: Mapping[str, Sequence[str]],
-) -> Seen:
-    """Tell whether all, none or some of `shifts` could be drawn in training."""
-    met = [_could_meet(trained_on, shift, world) for shift in shifts]
-    if all(met):
-        return "seen"
-    if any(met):
-        return "partly"
-    if all(
-        any(_could_meet(trained_on, own, world) for own in _on_alike_legs(shift, world, alike))
-        for shift in shifts
-    ):
-        return "symmetric"
-    return "unseen"
-
-
-def _on_alike_legs(shift: Shift, world: World, alike: Mapping[str, Sequence[str]]) -> list[Shift]:
-    """Return a shift of one leg, or of a joint or motor of it, as it would be on legs like it."""
-    if len(shift.legs(world)) != 1:
-        return []
-    (hurt,) = shift.legs(world)
-    names, values = _names_of(hurt, world), dataclasses.asdict(shift)
-    moved = []
-    for leg in alike.get(hurt, ()):
-        there = dict(zip(names, _names_of(leg, world), strict=False))
-        own = {k: there.get(v, v) if isinstance(v, str) else v for k, v in values.items()}
-        if own != values:
-            moved.append(make_shift(shift.kind, world, **own))
-    return moved
-
-
-def _names_of(leg: str, world: World) -> list[str]:
-    """Return the names of a leg, its joints and its motors, in the same order for every leg."""
-    joints = [world.model.joint(int(i)).name for i in world.legs[leg].joints]
-    return [leg, *joints, *(world.model.actuator(int(i)).name for i in world.legs[leg].motors)]
-
-
-def _could_meet(plans: tuple[ShiftPlan, ...], shift: Shift, world: World) -> bool:
-    """Return whether one of `plans` draws `shift`, or what is the same to a body."""
-    same = (shift, *shift.same_as(world))
-    return any(_could_draw(plan, one) for plan in plans for one in same)
-
-
-def _could_draw(plan: ShiftPlan, shift: Shift) -> bool:
-    """Return whether a plan draws `shift` with positive probability (or density)."""
-    if plan.kind != shift.kind or plan.probability == 0:
-        return False
-    choices = []
-    for name, value in plan.values.items():
-        if isinstance(value, dict):
-            low, high = value["uniform"]
-            wanted = getattr(shift, name)
-            choices.append([wanted if low <= wanted <= high else low])
-        else:
-            choices.append(value if isinstance(value, list) else [value])
-    # Built anew, so that what a mode does not use (a dead leg's fraction) makes no difference.
-    return any(
-        type(shift)(**dict(zip(plan.values, values, strict=True))) == shift
-        for values in itertools.product(*choices)
-    )

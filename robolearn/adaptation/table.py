@@ -13,7 +13,7 @@ from rich.text import Text
 
 from robolearn.adaptation.evaluation import Evaluation
 from robolearn.adaptation.mean_freeze import MEAN_S
-from robolearn.adaptation.protocol import SEEN
+from robolearn.adaptation.seen import SEEN
 from robolearn.adaptation.statistics import Interval, interval
 from robolearn.errors import UserError
 
