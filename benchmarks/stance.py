@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from robolearn.errors import UserError
 from robolearn.exits import run_program
 from robolearn.learning.evolution import TEST, life_seeds
 from robolearn.lifetime import Moment, live
@@ -43,15 +44,11 @@ def stance(agent: str) -> dict[str, float]:
     """Return {foot: share of the time on the ground} over the steps that were lived."""
     trained = load_trained(agent)
     env = make_env(trained.config, LIVES, shifts=())
-    start = 0
-    for part in env.task.observation_slices:
-        if part.name == "contact":
-            break
-        start += part.size
-    else:
-        raise SystemExit(f"{agent}: {env.world.name} has no feet that feel the ground")
-    feet = slice(start, start + part.size)
-    on_ground, steps = np.zeros(part.size), 0
+    names = {part.name: part.sources for part in env.task.observation_slices}.get("contact")
+    if names is None:
+        raise UserError(f"{agent}: {env.world.name} has no feet that feel the ground")
+    feet = env.task.interface.slices["contact"]
+    on_ground, steps = np.zeros(len(names)), 0
 
     def listen(moment: Moment) -> None:
         nonlocal on_ground, steps
@@ -61,7 +58,7 @@ def stance(agent: str) -> dict[str, float]:
     genomes = np.repeat(trained.genome[None], LIVES, axis=0)
     seeds = life_seeds(trained.config.seed, TEST, 0, LIVES)
     live(env, trained.agent, trained.agent.express(genomes), seeds, listener=listen)
-    return dict(zip(part.sources, np.round(on_ground / steps, 3).tolist(), strict=True))
+    return dict(zip(names, np.round(on_ground / steps, 3).tolist(), strict=True))
 
 
 if __name__ == "__main__":

@@ -162,7 +162,7 @@ def test_fast_math_keeps_nan_and_infinity():
 
 
 @pytest.mark.skipif("NUMBA_THREADING_LAYER" in os.environ, reason="the user chose a layer")
-@pytest.mark.skipif(numba.get_num_threads() == 1, reason="no second thread")
+@pytest.mark.skipif(compilation.config.NUMBA_NUM_THREADS == 1, reason="no second thread")
 def test_threads_sleep_between_kernels():
     fill = compilation.kernel(_fill)
     out = np.zeros(2_000_000)

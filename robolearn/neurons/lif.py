@@ -24,8 +24,8 @@ def decay(step_s: float, tau_s: float) -> np.float32:
 def fade(trace):
     """Return the float32 trace, or 0 once it is too small to matter.
 
-    A leak alone never reaches 0: it ends among the subnormal numbers, where every product takes a
-    processor tens of times longer, so that silent units would slow their brain down. NaN stays.
+    A leak alone never reaches 0: it ends among the subnormal numbers, where products take a
+    processor many times longer, so that silent units would slow their brain down. NaN stays.
     """
     return np.float32(0.0) if abs(trace) < _FADED else trace
 
